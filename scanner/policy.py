@@ -1,0 +1,186 @@
+"""From what was found to what it means: which findings are reported, which fail, and the exit code.
+
+Pure: no files, no clock, no environment. The exit code is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import IntEnum, StrEnum
+
+from scanner.baseline import NOTHING_KNOWN, Entry, Known
+from scanner.errors import UsageError
+from scanner.globs import path_matches
+from scanner.models import Confidence, Finding, ScanResult, Severity
+
+
+class Exit(IntEnum):
+    """What the command tells its caller; see docs/exit-codes.md. Never green by accident."""
+
+    OK = 0
+    LEAKS = 1
+    FAILURE = 2
+    INCOMPLETE = 3
+
+
+class FailOn(StrEnum):
+    """A condition under which a reported finding fails the scan. Several together: each alone is enough."""
+
+    ANY = "any"
+    LIVE = "live"
+    NEVER = "never"
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class By(StrEnum):
+    """What suppressed a finding."""
+
+    EXCLUDED = "excluded"
+    SAMPLE = "sample"
+    SEVERITY = "severity"
+    CONFIDENCE = "confidence"
+    INLINE = "inline"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user wants reported, tolerated and failed.
+
+    `whole` says that the scan covered all that the baseline is about (a repository, not two files of it): only
+    then can a baseline entry that nothing answers to be called stale.
+    """
+
+    fail_on: frozenset[FailOn] = frozenset({FailOn.ANY})
+    min_severity: Severity = Severity.NOTE
+    min_confidence: Confidence = Confidence.LOW
+    include_examples: bool = False
+    allow_inline: bool = True
+    exclude: tuple[str, ...] = ()
+    whole: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.fail_on:
+            raise UsageError("fail-on is empty: say any, live, never or a severity")
+        if FailOn.NEVER in self.fail_on and len(self.fail_on) > 1:
+            others = ", ".join(sorted(self.fail_on - {FailOn.NEVER}))
+            raise UsageError(f"fail-on never contradicts fail-on {others}: keep one of them")
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A finding that is not reported: by what, and the reason that was given for it ("" for none)."""
+
+    finding: Finding
+    by: By
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The judgement of one scan. `findings` are reported, in the result's order; `failing` are those of them
+    that fail it; `expired` are baseline entries whose day has come and whose finding is reported again."""
+
+    result: ScanResult
+    policy: Policy = Policy()
+    findings: tuple[Finding, ...] = ()
+    failing: tuple[Finding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    stale: tuple[Entry, ...] = ()
+    expired: tuple[Entry, ...] = ()
+    exit_code: Exit = Exit.OK
+
+
+def parse_fail_on(words: Iterable[str]) -> frozenset[FailOn]:
+    """`["live", "high"]` or `["live,high"]` as conditions; `UsageError` for a word that is none."""
+    names = [name.strip() for word in words for name in word.split(",")]
+    known = [str(condition) for condition in FailOn]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"fail-on '{name[:40]}' is not known: choose from {', '.join(known)}")
+    return frozenset(FailOn(name) for name in names)
+
+
+def decide(result: ScanResult, policy: Policy, known: Known = NOTHING_KNOWN, *, today: date) -> Decision:
+    """Judges one scan. Every finding of the result is either reported or suppressed, never lost."""
+    reported: list[Finding] = []
+    suppressed: list[Suppressed] = []
+    expired: dict[tuple[str, str, str], Entry] = {}
+    for finding in result.findings:
+        entry = known.entry(finding)
+        why = _suppression(finding, policy, entry, today)
+        if why is not None:
+            suppressed.append(why)
+            continue
+        reported.append(finding)
+        if entry is not None:
+            expired[entry.sort_key] = entry
+    failing = tuple(f for f in reported if fails(f, policy.fail_on))
+    return Decision(
+        result=result,
+        policy=policy,
+        findings=tuple(reported),
+        failing=failing,
+        suppressed=tuple(suppressed),
+        stale=known.unmatched if policy.whole and result.complete else (),
+        expired=tuple(expired[key] for key in sorted(expired)),
+        exit_code=_exit_code(failing, result),
+    )
+
+
+def live(finding: Finding) -> bool:
+    """True unless the key is known to be a test key: what nobody knows may be live."""
+    return finding.environment != "test"
+
+
+def fails(finding: Finding, fail_on: frozenset[FailOn]) -> bool:
+    """True when one of the conditions holds for the finding. A severity means that or worse."""
+    return any(_holds(finding, condition) for condition in fail_on)
+
+
+def _holds(finding: Finding, condition: FailOn) -> bool:
+    if condition is FailOn.NEVER:
+        return False
+    if condition is FailOn.ANY:
+        return True
+    if condition is FailOn.LIVE:
+        return live(finding)
+    return finding.severity.rank <= Severity(condition.value).rank
+
+
+def _suppression(finding: Finding, policy: Policy, entry: Entry | None, today: date) -> Suppressed | None:
+    """The first thing that suppresses it. What is no leak by its nature comes before what somebody tolerates, so that
+    a baseline entry or a comment is never counted for a documentation sample."""
+    if path_matches(finding.location.path, policy.exclude):
+        return Suppressed(finding, By.EXCLUDED)
+    if finding.sample and not policy.include_examples:
+        return Suppressed(finding, By.SAMPLE, finding.sample)
+    if finding.severity.rank > policy.min_severity.rank:
+        return Suppressed(finding, By.SEVERITY)
+    if finding.confidence.rank > policy.min_confidence.rank:
+        return Suppressed(finding, By.CONFIDENCE)
+    if finding.allow and policy.allow_inline and _allows(finding.allow.rule_id, finding):
+        return Suppressed(finding, By.INLINE, finding.allow.reason)
+    if entry is not None and not entry.expired(today):
+        return Suppressed(finding, By.BASELINE, entry.reason)
+    return None
+
+
+def _allows(rule_id: str, finding: Finding) -> bool:
+    return rule_id in ("", finding.rule_id, finding.provider)
+
+
+def _exit_code(failing: tuple[Finding, ...], result: ScanResult) -> Exit:
+    if failing:
+        return Exit.LEAKS
+    return Exit.OK if result.complete else Exit.INCOMPLETE
+
+
+__all__ = [
+    "By", "Decision", "Exit", "FailOn", "Policy", "Suppressed", "decide", "fails", "live", "parse_fail_on",
+]  # fmt: skip
