@@ -1,0 +1,98 @@
+"""What a report is given, and the few judgements that all formats share.
+
+A report is a pure function `(decision, rules, options) -> str`. The same arguments give the same text: no clock, no
+environment, no terminal. It never reads a finding's secret; what it needs to know about it (an identity, whether
+two are equal) comes in `Fingerprints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scanner.models import Finding, Kind
+from scanner.policy import Decision, live
+from scanner.rule import RuleSet
+
+Report = Callable[[Decision, RuleSet, "Options"], str]
+
+
+class Fingerprints(Protocol):
+    """What may be known of secrets without knowing them. `scanner.identity.Identities` is one."""
+
+    def prepare(self, findings: Sequence[Finding]) -> None:
+        """Works out the identities of all of them at once, since one takes milliseconds."""
+
+    def of(self, finding: Finding) -> str:
+        """The identity: rule, place and secret as a slow hash."""
+
+    def place(self, finding: Finding) -> str:
+        """The stable, masked place that the identity is made with."""
+
+    def same(self, finding: Finding) -> Hashable:
+        """A token that is equal for equal secrets. For grouping; never for output."""
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a report is wanted.
+
+    `mask` (the matcher's) is applied to every text that comes from what was scanned or from outside: paths, authors,
+    names, reasons. `verbosity` is -1 for quiet, 0, or 1 for verbose. `group` is `file` or `secret`. `category`
+    names this analysis for code scanning, one for each job that uploads.
+    """
+
+    fingerprints: Fingerprints
+    mask: Callable[[str], str] = _unchanged
+    colour: bool = False
+    group: str = "file"
+    verbosity: int = 0
+    category: str = "keysweep"
+
+
+def rank(findings: Sequence[Finding]) -> list[Finding]:
+    """Worst first: severity, then live before test, then surer before vaguer, then still in HEAD before gone;
+    what is equally bad keeps its order."""
+    return sorted(
+        findings,
+        key=lambda f: (
+            f.severity.rank,
+            f.validity.status == "inactive",
+            not live(f),
+            f.confidence.rank,
+            f.history is not None and not f.history.in_head,
+        ),
+    )
+
+
+def environment(finding: Finding) -> str:
+    """`live`, `test`, or `unknown`."""
+    return finding.environment or "unknown"
+
+
+_WHERE = {
+    Kind.COMMIT_MESSAGE: "in a commit message",
+    Kind.TAG_MESSAGE: "in a tag message",
+    Kind.NOTE: "in a git note",
+    Kind.REF_NAME: "in the name of a branch or tag",
+    Kind.PATH_NAME: "in the name of a file",
+    Kind.STDIN: "in standard input",
+}
+
+
+def where(finding: Finding) -> str:
+    """Where the key stands when that is not the content of a file; "" when it is."""
+    return _WHERE.get(finding.origin.kind, "")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 key`, `3 keys`, `1,200 keys`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+__all__ = ["Fingerprints", "Options", "Report", "count", "environment", "rank", "where"]

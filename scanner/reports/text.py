@@ -1,0 +1,301 @@
+"""The report for people.
+
+A block for each finding (or each secret), shaped like a compiler's diagnostics; then what to do, once for each
+rule; then all that was not read, suppressed or is out of date; at the end one sentence. It says "clean" only when
+the exit code is 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scanner.baseline import Entry
+from scanner.models import CommitRef, Finding, History, Severity
+from scanner.policy import By, Decision, Exit, Suppressed, fails, live
+from scanner.reports.interface import Options, count, rank, where
+from scanner.reports.text_safety import printable, width
+from scanner.rule import RuleSet
+
+_TAB = "    "
+_SHORT_LIST = 10
+
+_RED, _GREEN, _YELLOW, _BLUE, _CYAN, _BOLD = "1;31", "1;32", "1;33", "1;34", "36", "1"
+_SEVERITY_COLOUR = {
+    Severity.CRITICAL: _RED,
+    Severity.HIGH: _RED,
+    Severity.MEDIUM: _YELLOW,
+    Severity.LOW: _CYAN,
+    Severity.NOTE: _CYAN,
+}
+_SUPPRESSED_BY = {
+    By.BASELINE: "by the baseline",
+    By.INLINE: "by keysweep:allow",
+    By.SAMPLE: "as samples (--include-examples reports them)",
+    By.SEVERITY: "below the least severity",
+    By.CONFIDENCE: "below the least confidence",
+    By.EXCLUDED: "in excluded paths",
+}
+
+
+def render(decision: Decision, rules: RuleSet, options: Options) -> str:
+    """The whole report; "" when it is quiet and there is nothing to say."""
+    page = _Page(decision, rules, options)
+    parts = page.quiet() if options.verbosity < 0 else page.full()
+    return "".join(f"{line}\n" for line in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    decision: Decision
+    rules: RuleSet
+    options: Options
+
+    # -- the two forms ------------------------------------------------------------------------------------------
+
+    def quiet(self) -> Iterator[str]:
+        """One line for each finding and each thing that was not read; the sentence only when all is not well."""
+        for finding in self.decision.findings:
+            key = self._foreign(finding.masked)
+            yield f"{self._at(finding)}: {finding.severity}: {_headline(finding)}: {key} [{finding.rule_id}]"
+        for skip in self.decision.result.skipped:
+            yield f"{self._foreign(skip.what)}: not read: {self._foreign(skip.reason)}"
+        if self.decision.exit_code is not Exit.OK:
+            yield self.summary()
+
+    def full(self) -> Iterator[str]:
+        for group in self._groups():
+            yield from self._block(group)
+            yield ""
+        for section in (self._help(), self._skipped(), self._suppressed(), self._baseline(), self._notes()):
+            lines = list(section)
+            if lines:
+                yield from lines
+                yield ""
+        yield self.summary()
+
+    # -- findings -----------------------------------------------------------------------------------------------
+
+    def _groups(self) -> list[list[Finding]]:
+        """By file: every finding by itself, in the order of places. By secret: findings of one key, worst first."""
+        if self.options.group != "secret":
+            return [[finding] for finding in self.decision.findings]
+        groups: dict[Hashable, list[Finding]] = {}
+        for finding in rank(self.decision.findings):
+            groups.setdefault(self.options.fingerprints.same(finding), []).append(finding)
+        return list(groups.values())
+
+    def _block(self, group: Sequence[Finding]) -> Iterator[str]:
+        first = group[0]
+        gutter = len(str(first.location.line)) + 1
+        bar = self._paint(_BLUE, "|")
+        colour = _SEVERITY_COLOUR[first.severity]
+        yield f"{self._paint(colour, str(first.severity))}: {self._bold(_headline(first))} [{first.rule_id}]"
+        yield f"{' ' * (gutter - 1)}{self._paint(_BLUE, '-->')} {self._at(first)}"
+        text, marker = self._line(first)
+        if text:
+            number = self._paint(_BLUE, f"{first.location.line:>{gutter - 1}}")
+            yield f"{' ' * gutter}{bar}"
+            yield f"{number} {bar} {text}"
+            if marker:
+                yield f"{' ' * gutter}{bar} {self._paint(colour, marker)}"
+        for detail in (*self._details(first, bool(marker)), *self._elsewhere(group[1:])):
+            yield f"{' ' * gutter}{self._paint(_BLUE, '=')} {detail}"
+
+    def _line(self, finding: Finding) -> tuple[str, str]:
+        """The masked line, and the marker under the key ("" when the key is not to be seen in it)."""
+        text = self.options.mask(finding.text).strip("\r\n")
+        kept = text.lstrip()
+        begin = kept.find(finding.masked) if finding.masked else -1
+        if begin < 0:
+            return printable(kept, tab=_TAB), ""
+        before = printable(kept[:begin], tab=_TAB)
+        key = printable(finding.masked, tab=_TAB)
+        after = printable(kept[begin + len(finding.masked) :], tab=_TAB)
+        return f"{before}{key}{after}", " " * width(before) + "^" * width(key)
+
+    def _details(self, finding: Finding, visible: bool) -> Iterator[str]:
+        if not visible:
+            yield f"key: {self._foreign(finding.masked)}"
+        if finding.variable and finding.variable not in finding.text:
+            yield f"assigned to {self._foreign(finding.variable)}"
+        if where(finding):
+            yield where(finding)
+        if finding.location.end_line > finding.location.line:
+            yield f"down to line {finding.location.end_line}"
+        if finding.decoded:
+            yield f"decoded from {', then '.join(self._foreign(encoding) for encoding in finding.decoded)}"
+        if finding.occurrences > 1:
+            yield f"{count(finding.occurrences, 'time')} in this content"
+        if finding.sample:
+            yield f"a {self._foreign(finding.sample)} sample"
+        if (finding.validity.status, finding.validity.reason) != ("unknown", "not asked"):
+            yield f"{self._foreign(finding.validity.status)}: {self._foreign(finding.validity.reason)}"
+        if finding.history is not None:
+            yield ", ".join(self._life(finding.history))
+        if not fails(finding, self.decision.policy.fail_on):
+            yield f"does not fail this scan (fail-on {_conditions(self.decision)})"
+        if self.options.verbosity > 0:
+            yield from self._more(finding)
+
+    def _more(self, finding: Finding) -> Iterator[str]:
+        yield f"confidence {finding.confidence}, entropy {finding.entropy:.1f} bits a character"
+        if finding.origin.object_id:
+            yield f"object {finding.origin.object_id}"
+
+    def _life(self, history: History) -> Iterator[str]:
+        if history.introduced is not None:
+            yield f"introduced by {self._commit(history.introduced)}"
+        if history.commits:
+            yield f"in {count(history.commits, 'commit')}"
+        if history.paths > 1:
+            yield f"at {count(history.paths, 'path')}"
+        if not history.reachable:
+            yield "reachable from no branch or tag"
+        elif history.in_head:
+            yield "still in HEAD"
+        elif history.removed is not None:
+            yield f"removed by {self._commit(history.removed)}"
+        else:
+            yield "not in HEAD"
+
+    def _commit(self, commit: CommitRef) -> str:
+        merge = ", a merge" if commit.merge else ""
+        return f"{commit.id[:8]} ({self._foreign(commit.author)}, {self._foreign(commit.date[:10])}{merge})"
+
+    def _elsewhere(self, others: Sequence[Finding]) -> Iterator[str]:
+        shown = others if self.options.verbosity > 0 else others[:_SHORT_LIST]
+        for finding in shown:
+            yield f"also at {self._at(finding)}"
+        if len(others) > len(shown):
+            yield f"and at {count(len(others) - len(shown), 'more place')} (--verbose lists them)"
+
+    def _at(self, finding: Finding) -> str:
+        at = finding.location
+        return f"{self._foreign(at.path) or 'stdin'}:{at.line}:{at.column}"
+
+    # -- after the findings -------------------------------------------------------------------------------------
+
+    def _help(self) -> Iterator[str]:
+        for rule_id in dict.fromkeys(f.rule_id for f in rank(self.decision.findings)):
+            rule = self.rules.by_id.get(rule_id)
+            if rule is None or not rule.rotate:
+                continue
+            page = rule.rotate.startswith(("https://", "http://"))
+            what = f"revoke it and make a new one at {rule.rotate}" if page else rule.rotate
+            yield f"{self._paint(_CYAN, 'help')}: {rule.name}: {what}"
+
+    def _skipped(self) -> Iterator[str]:
+        skipped = self.decision.result.skipped
+        if skipped:
+            yield f"{self._paint(_YELLOW, 'not read')}: {count(len(skipped), 'item')}"
+        yield from self._listed([f"{self._foreign(s.what)}: {self._foreign(s.reason)}" for s in skipped])
+
+    def _suppressed(self) -> Iterator[str]:
+        by = Counter(item.by for item in self.decision.suppressed)
+        if by:
+            kinds = ", ".join(f"{by[kind]:,} {_SUPPRESSED_BY[kind]}" for kind in By if by[kind])
+            yield f"{self._bold('suppressed')}: {kinds}"
+        if self.options.verbosity > 0:
+            yield from self._listed([self._suppression(item) for item in self.decision.suppressed])
+
+    def _suppression(self, item: Suppressed) -> str:
+        reason = f": {self._foreign(item.reason)}" if item.reason else ""
+        key = self._foreign(item.finding.masked)
+        return f"{self._at(item.finding)}: {key} [{item.finding.rule_id}] {item.by}{reason}"
+
+    def _baseline(self) -> Iterator[str]:
+        title = self._bold("baseline")
+        if self.decision.expired:
+            entries = self.decision.expired
+            yield f"{title}: {count(len(entries), 'entry', 'entries')} expired; their keys are reported again"
+            yield from self._listed([f"{self._entry(e)} expired {e.expires}" for e in entries])
+        if self.decision.stale:
+            entries = self.decision.stale
+            what = "answers" if len(entries) == 1 else "answer"
+            yield (
+                f"{title}: {count(len(entries), 'entry', 'entries')} {what} to nothing any more; "
+                "`keysweep baseline update --prune` removes them"
+            )
+            yield from self._listed([self._entry(e) for e in entries])
+
+    def _entry(self, entry: Entry) -> str:
+        return f"{self._foreign(entry.path)} [{self._foreign(entry.rule)}]"
+
+    def _notes(self) -> Iterator[str]:
+        for note in self.decision.result.notes:
+            yield f"{self._bold('note')}: {self._foreign(note)}"
+
+    def _listed(self, lines: Sequence[str]) -> Iterator[str]:
+        shown = lines if self.options.verbosity > 0 else lines[:_SHORT_LIST]
+        for line in shown:
+            yield f"  {line}"
+        if len(lines) > len(shown):
+            yield f"  and {len(lines) - len(shown):,} more (--verbose lists them)"
+
+    # -- the sentence -------------------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """What it all comes to."""
+        decision = self.decision
+        colour = {Exit.OK: _GREEN, Exit.LEAKS: _RED}.get(decision.exit_code, _YELLOW)
+        if not decision.findings:
+            return self._paint(colour, self._nothing_found())
+        sentence = self._found()
+        if decision.result.skipped:
+            sentence += f" {count(len(decision.result.skipped), 'item')} could not be read."
+        return self._paint(colour, sentence)
+
+    def _nothing_found(self) -> str:
+        stats, skipped = self.decision.result.stats, self.decision.result.skipped
+        commits = f" and {count(stats.commits, 'commit')}" if stats.commits else ""
+        read = f"{count(stats.contents, 'item')} ({_size(stats.size)}){commits}"
+        if skipped:
+            lost = count(len(skipped), "item")
+            return f"Incomplete: no keys to report in {read}, but {lost} could not be read."
+        if not stats.contents:
+            return "Nothing to scan: no content was found."
+        return f"Clean: no keys to report in {read}."
+
+    def _found(self) -> str:
+        found, failing = self.decision.findings, self.decision.failing
+        keys = len({self.options.fingerprints.same(f) for f in found})
+        severities = Counter(f.severity for f in found)
+        kinds = [f"{severities[s]:,} {s}" for s in Severity if severities[s]]
+        tests = sum(not live(f) for f in found)
+        test = f"; {tests:,} of them {'is a test key' if tests == 1 else 'are test keys'}" if tests else ""
+        sentence = f"Found {count(keys, 'key')} in {count(len(found), 'place')}: {', '.join(kinds)}{test}."
+        if len(failing) < len(found):
+            which = f"{len(failing):,} of them" if failing else "None of them"
+            sentence += f" {which} {'fail' if len(failing) > 1 else 'fails'} (fail-on {_conditions(self.decision)})."
+        return sentence
+
+    # -- words --------------------------------------------------------------------------------------------------
+
+    def _foreign(self, text: str) -> str:
+        return printable(self.options.mask(text)) if text else ""
+
+    def _bold(self, text: str) -> str:
+        return self._paint(_BOLD, text)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.options.colour else text
+
+
+def _headline(finding: Finding) -> str:
+    return f"{finding.title} ({finding.environment})" if finding.environment else finding.title
+
+
+def _conditions(decision: Decision) -> str:
+    return ",".join(sorted(decision.policy.fail_on))
+
+
+def _size(size: int) -> str:
+    for unit, power in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= power:
+            return f"{size / power:,.1f} {unit}"
+    return count(size, "byte")
+
+
+__all__ = ["render"]
