@@ -1,0 +1,60 @@
+"""The command line: thin commands over the library. The only place that prints and that decides to exit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+FAILURE = 2
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code. Every expected failure is one sentence on standard error."""
+    import click  # noqa: PLC0415
+
+    from scanner.cli.root import keysweep  # noqa: PLC0415
+    from scanner.errors import KeysweepError  # noqa: PLC0415
+
+    try:
+        code = keysweep.main(args=list(arguments), prog_name="keysweep", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return FAILURE
+    except KeysweepError as error:
+        return _say(str(error))
+    except KeyboardInterrupt:
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away: nothing can be told any more, and nothing may look like success.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except OSError as error:
+        return _say(f"{error.filename or 'a system call'}: {error.strerror or type(error).__name__}")
+    except Exception as error:
+        return _bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str, code: int = FAILURE) -> int:
+    from scanner.reports.text_safety import printable as safe  # noqa: PLC0415
+
+    sys.stderr.write(f"keysweep: {safe(sentence)}\n")
+    return code
+
+
+def _bug(error: Exception) -> int:
+    """A mistake of ours: where it happened, never what was being looked at (a value could be a secret)."""
+    trace, places = error.__traceback__, []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")  # noqa: PTH119
+        trace = trace.tb_next
+    where = " > ".join(places[-4:])
+    return _say(f"internal error ({type(error).__name__} at {where}); this is a bug in keysweep: please report this line")

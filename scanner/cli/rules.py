@@ -1,0 +1,144 @@
+"""`keysweep rules`: look at the rules, try them, make fake keys."""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets as entropy_source
+from pathlib import Path
+
+import click
+
+from scanner import checks
+from scanner.rule import Rule, RuleSet, load_rules
+
+EXTRA = click.option(
+    "--rules", "extra", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+    help="Rule file or folder of your own, beside the shipped rules. May be given several times.",
+)  # fmt: skip
+
+
+@click.group()
+def rules() -> None:
+    """List, show and test rules; make fake keys.
+
+    \b
+    Examples:
+      keysweep rules list
+      keysweep rules show github-pat
+      keysweep rules test my-rules/
+      keysweep rules fake stripe-secret-key --environment test
+    """
+
+
+@rules.command("list")
+@EXTRA
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.argument("names", nargs=-1)
+def list_rules(extra: tuple[Path, ...], as_json: bool, names: tuple[str, ...]) -> None:
+    """List rules, all of them or those of NAMES (rule ids, providers or globs)."""
+    found = load_rules(extra).select(names)
+    chosen = [rule for rule in found if rule.id in found.selected]
+    if as_json:
+        click.echo(json.dumps([_plain(rule) for rule in chosen], indent=2))
+        return
+    width = max(len(rule.id) for rule in chosen)
+    for rule in chosen:
+        click.echo(f"{rule.id:<{width}}  {rule.severity:<8}  {rule.confidence:<6}  {rule.name}")
+    providers = len({rule.provider for rule in chosen})
+    click.echo(f"{len(chosen)} rules of {providers} providers", err=True)
+
+
+def _plain(rule: Rule) -> dict[str, object]:
+    return {
+        "id": rule.id, "provider": rule.provider, "name": rule.name, "description": rule.description,
+        "severity": rule.severity, "confidence": rule.confidence, "environments": list(rule.environment_names),
+        "keywords": [keyword.text for keyword in rule.keywords], "rotate": rule.rotate,
+        "references": list(rule.references), "file": rule.file,
+    }  # fmt: skip
+
+
+@rules.command()
+@EXTRA
+@click.argument("rule_id")
+def show(extra: tuple[Path, ...], rule_id: str) -> None:
+    """Show all that a rule says."""
+    rule = load_rules(extra).get(rule_id)
+    form = "near one of these words" if rule.context else "with one of these keywords"
+    rows = [
+        ("rule", f"{rule.id} ({rule.file}:{rule.line})"),
+        ("name", rule.name),
+        ("provider", f"{rule.provider_name} {rule.url}".strip()),
+        ("opens", rule.description),
+        ("severity", ", ".join([rule.severity, *(f"{env}: {sev}" for env, sev in (rule.severities or {}).items())])),
+        ("confidence", rule.confidence),
+        ("pattern", rule.pattern),
+        (form, ", ".join(keyword.text for keyword in rule.keywords)),
+        ("not after", f"[{rule.left}]" if rule.left else "anything may stand before"),
+        ("checks", ", ".join(f"{name}: {value}" for name, value in rule.checks) or "the usual ones only"),
+        ("files", ", ".join(rule.files) or "all"),
+        ("rotate", rule.rotate),
+        ("references", "\n".join(rule.references)),
+        ("found in", "\n".join(example.text for example in rule.examples)),
+        ("not in", "\n".join(example.text for example in rule.counterexamples)),
+    ]
+    for name, text in rows:
+        lines = str(text).split("\n")
+        click.echo(f"{name:>24}  {lines[0]}")
+        for line in lines[1:]:
+            click.echo(f"{'':>24}  {line}")
+
+
+@rules.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--seed", type=int, help="Repeat a run with the keys of that seed.")
+def test(paths: tuple[Path, ...], seed: int | None) -> int:
+    """Prove rules by their own examples, with fresh keys: the shipped rules, or those of PATHS.
+
+    Exits with 1 when a promise of a rule file does not hold.
+    """
+    from scanner.matcher import Matcher  # noqa: PLC0415 - only this subcommand matches
+    from scanner.proof import prove  # noqa: PLC0415
+    from scanner.rule_store import load_each, shipped_folder  # noqa: PLC0415
+
+    home = shipped_folder()
+    own = [path for path in paths if home.resolve() not in (path.resolve(), path.resolve().parent)]
+    found, refused = load_each([home, *own])
+    names = {item.name for path in paths for item in (path.iterdir() if path.is_dir() else [path])}
+    chosen = [rule for rule in found if not paths or Path(rule.file).name in names]
+    seed = entropy_source.randbelow(1 << 32) if seed is None else seed
+    matcher = Matcher(RuleSet(found))
+    problems = [str(problem) for rule in chosen for problem in prove(rule, matcher, seed)]
+    problems += [str(error) for error in refused]
+    for problem in problems:
+        click.echo(problem)
+    click.echo(f"{len(chosen)} rules tried with seed {seed}: {len(problems)} problems", err=True)
+    return 1 if problems else 0
+
+
+@rules.command()
+@EXTRA
+@click.argument("rule_id")
+@click.option("--environment", type=click.Choice(["live", "test"]), help="A key of that environment.")
+@click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many.")
+@click.option("--seed", type=int, help="Make the same keys again.")
+def fake(extra: tuple[Path, ...], rule_id: str, environment: str | None, count: int, seed: int | None) -> None:
+    """Make keys of the right shape that were never issued, for tests and documents.
+
+    Where the format has room they carry a mark, and keysweep reports them with --include-examples only.
+    """
+    from scanner.fakes import KeyMaker  # noqa: PLC0415
+
+    rng = random.Random(seed if seed is not None else entropy_source.randbits(64))  # noqa: S311 - shapes, not secrets
+    maker = KeyMaker(load_rules(extra).get(rule_id), rng)
+    for _ in range(count):
+        click.echo(maker.make(environment or "", synthetic=True).key)
+
+
+@rules.command("checks")
+def list_checks() -> None:
+    """List the checks that a rule file can ask for."""
+    for name in sorted(checks.NAMES):
+        click.echo(f"{name:<12}  {'on for every rule' if name in checks.DEFAULTS else 'asked for by a rule'}")
+    for name, kind in sorted(checks.CHECKSUMS.items()):
+        click.echo(f"checksum: {name:<12}  {kind.about}")

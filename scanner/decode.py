@@ -1,0 +1,167 @@
+"""Keys in disguise: UTF-16, base64 (also wrapped in lines, gzipped, nested), hexadecimal, percent and backslash escapes.
+
+Each encoded stretch of the data becomes a `View` that the matcher scans like any other text. Everything is
+bounded: the output of one decoding, and the matcher's depth of nesting.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from scanner.checks import unpad
+
+MAX_DECODED = 8 << 20
+"""No decoding yields more bytes than this (a compression bomb stops there)."""
+
+_LONG = 64 * 1024
+_BASE64_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A decoded stretch: what it says (`data`), where it stands (`start`, `end`, in the encoded data), and how
+    many encoded bytes one decoded byte takes (`scale`; 0 when places inside cannot be told apart)."""
+
+    name: str
+    start: int
+    end: int
+    data: bytes = field(repr=False)
+    scale: int = 0
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where the decoded bytes [start, end) stand in the encoded data."""
+        if not self.scale:
+            return self.start, self.end
+        return self.start + start * self.scale, self.start + end * self.scale
+
+
+def views(data: bytes, start: int, end: int) -> Iterator[View]:
+    """The encoded stretches that touch data[start:end]. A view may begin before and end after it."""
+    if data.find(b"\0", start, end) >= 0:
+        yield from _utf16(data, start, end)
+    yield from _packed(data, start, end)
+    if data.find(b"%", start, end) >= 0:
+        yield from _escaped(data, start, end, _PERCENT, "percent")
+    if data.find(b"\\", start, end) >= 0:
+        yield from _escaped(data, start, end, _BACKSLASH, "escape")
+
+
+# --- UTF-16 ---
+
+_UTF16 = (
+    (re.compile(rb"(?:[\t\r\n\x20-\x7e]\x00){8,}"), 0),
+    (re.compile(rb"(?:\x00[\t\r\n\x20-\x7e]){8,}"), 1),
+)
+
+
+def _utf16(data: bytes, start: int, end: int) -> Iterator[View]:
+    for pattern, parity in _UTF16:
+        for found in pattern.finditer(data, max(0, start - _LONG), min(len(data), end + _LONG)):
+            if found.end() > start and found.start() < end:
+                yield View("utf-16", found.start(), found.end(), found.group()[parity::2], 2)
+
+
+# --- base64 and hexadecimal ---
+
+_RUN = re.compile(rb"[A-Za-z0-9+/_\-]{24,}={0,2}")
+_HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){12,}\Z")
+_TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*\Z")
+_WRAP = re.compile(rb"[ \t\"'+\\,]{0,40}\r?\n[ \t\"'+]{0,80}")
+
+
+def _packed(data: bytes, start: int, end: int) -> Iterator[View]:
+    head = data[max(0, start - _LONG) : start]
+    at = start - (len(head) - len(head.rstrip(_BASE64_CHARS)))
+    for found in _RUN.finditer(data, at):
+        if found.start() >= end:
+            return
+        if found.start() < at:
+            continue
+        run, stop = found.group(), found.end()
+        if 48 <= len(run) <= 128 and _WRAP.match(data, stop):
+            begin, run, stop = _wrapped(data, found.start(), stop)
+            at = stop
+        else:
+            begin = found.start()
+        yield from _unpack(run, begin, stop)
+
+
+def _wrapped(data: bytes, start: int, end: int) -> tuple[int, bytes, int]:
+    """A base64 text in lines: all lines of one length, and a last one that is not longer."""
+    width = end - start
+    pieces = [data[start:end]]
+    while sum(map(len, pieces)) < _LONG:
+        gap = _WRAP.match(data, end)
+        line = _LINE.match(data, gap.end()) if gap else None
+        if line is None or len(line.group()) > width:
+            break
+        pieces.append(line.group())
+        end = line.end()
+        if len(line.group()) < width:
+            break
+    return start, b"".join(pieces), end
+
+
+_LINE = re.compile(rb"[A-Za-z0-9+/_\-]{2,128}={0,2}(?![A-Za-z0-9+/_\-=])")
+
+
+def _unpack(run: bytes, start: int, end: int) -> Iterator[View]:
+    if len(run) % 2 == 0 and _HEX.match(run):
+        plain = binascii.unhexlify(run)
+        if _TEXT.match(plain):
+            yield View("hex", start, end, plain)
+        return
+    plain = unpad(run[: len(run) - 1] if len(run.rstrip(b"=")) % 4 == 1 else run) or b""
+    if plain[:2] == b"\x1f\x8b":
+        yield View("base64+gzip", start, end, _inflate(plain, 31))
+    elif plain[:1] == b"\x78" and plain[1:2] in b"\x01\x5e\x9c\xda":
+        yield View("base64+zlib", start, end, _inflate(plain, 15))
+    elif _TEXT.match(plain[:48]):
+        yield View("base64", start, end, plain)
+    elif b"\0" in plain[:8] and _UTF16[0][0].search(plain):
+        yield View("base64", start, end, plain)
+
+
+def _inflate(packed: bytes, window: int) -> bytes:
+    """As much as can be decompressed, up to the limit; damage ends it early."""
+    try:
+        return zlib.decompressobj(window).decompress(packed, MAX_DECODED)
+    except zlib.error:
+        return b""
+
+
+# --- escapes ---
+
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_BACKSLASH = re.compile(rb"\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2})")
+_TOKEN_END = re.compile(rb"[\s\"'<>`]")
+_TOKEN = 512
+
+
+def _escaped(data: bytes, start: int, end: int, pattern: re.Pattern[bytes], name: str) -> Iterator[View]:
+    done = -1
+    for found in pattern.finditer(data, start, end):
+        if found.start() < done:
+            continue
+        begin, stop = _token(data, found.start(), found.end())
+        done = stop
+        text = data[begin:stop]
+        plain = pattern.sub(_byte, text)
+        if plain != text:
+            yield View(name, begin, stop, plain)
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found.group()[-2:], 16)])
+
+
+def _token(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """The stretch without white space or quotation marks around a place, bounded on both sides."""
+    head = data[max(0, start - _TOKEN) : start]
+    cut = max((found.end() for found in _TOKEN_END.finditer(head)), default=0)
+    after = _TOKEN_END.search(data, end, end + 4 * _TOKEN)
+    return start - len(head) + cut, after.start() if after else min(len(data), end + 4 * _TOKEN)

@@ -1,0 +1,282 @@
+"""Finds keys in a chunk: the prefilter says where, the rule's pattern confirms, its checks judge.
+
+The findings of a chunk depend on its bytes and the rules only: not on the prefilter, not on how content was cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from scanner import decode
+from scanner.checks import entropy
+from scanner.models import MASK, Allow, Chunk, Finding, Location, Secret
+from scanner.naming import assigned_name
+from scanner.prefilter.aho import AhoPrefilter
+from scanner.prefilter.interface import Prefilter
+from scanner.probe import Attempt, Probe, Windows, specificity
+from scanner.rule import Keyword, RuleSet
+
+NEAR = 1024
+"""How far around its window a chunk's keywords are looked for by the prefilter. Rules that reach farther (private
+keys, long tokens) have their own keywords looked for as far as they reach."""
+
+DEPTH = 3
+"""How many encodings around a key are taken off."""
+
+SHOWN = 120
+"""How many bytes of a line are shown on each side of a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A confirmed key: in which bytes it was found, and the stretch of the chunk's own data it takes up."""
+
+    attempt: Attempt
+    data: bytes
+    start: int
+    end: int
+    secret_start: int
+    secret_end: int
+    sample: str = ""
+    decoded: tuple[str, ...] = ()
+
+
+class Matcher:
+    """Applies rules to chunks. Pickles as its rules alone; everything else is made where it is used."""
+
+    def __init__(self, rules: RuleSet, engine: str = "auto") -> None:
+        self.rules = rules
+        self.engine = engine
+
+    def __getstate__(self) -> tuple[RuleSet, str]:
+        return self.rules, self.engine
+
+    def __setstate__(self, state: tuple[RuleSet, str]) -> None:
+        self.rules, self.engine = state
+
+    # --- what the rules need, made once ---
+
+    @cached_property
+    def _probes(self) -> tuple[Probe, ...]:
+        return tuple(Probe(rule) for rule in self.rules)
+
+    @cached_property
+    def _keywords(self) -> tuple[tuple[bytes, tuple[tuple[Probe, Keyword], ...]], ...]:
+        """Each distinct keyword, with the probes it belongs to."""
+        table: dict[bytes, list[tuple[Probe, Keyword]]] = {}
+        for probe in self._probes:
+            for keyword in probe.rule.keywords:
+                table.setdefault(keyword.text.encode(), []).append((probe, keyword))
+        return tuple((text, tuple(owners)) for text, owners in sorted(table.items()))
+
+    @cached_property
+    def _prefilter(self) -> Prefilter:
+        return AhoPrefilter([text for text, _ in self._keywords])
+
+    @cached_property
+    def _far(self) -> tuple[tuple[bytes, int, tuple[tuple[Probe, Keyword], ...]], ...]:
+        """Keywords of rules that reach farther than NEAR: text, reach, owners."""
+        found = []
+        for text, owners in self._keywords:
+            far = tuple(owner for owner in owners if owner[0].reach > NEAR)
+            if far:
+                found.append((text, max(probe.reach for probe, _ in far), far))
+        return tuple(found)
+
+    # --- finding ---
+
+    def find(self, chunk: Chunk) -> Iterator[Finding]:
+        """The chunk's findings, in order of place."""
+        data = chunk.data
+        end = len(data) if chunk.end < 0 else chunk.end
+        hits = self.hits(data, chunk.start, end, chunk.origin.path)
+        for hit in hits:
+            if hit.attempt.rule.id in self.rules.selected and hit.start < max(end, chunk.start + 1) and hit.end > chunk.start:
+                yield self._finding(chunk, hit)
+
+    def hits(self, data: bytes, start: int, end: int, path: str | None = None) -> list[Hit]:
+        """The keys that touch data[start:end], the most specific where several rules claim the same bytes, by place.
+
+        Without a path, rules that look at certain files only look at this, too: what is shown must hide everything.
+        """
+        return sorted(_settle(self._confirmed(data, start, end, path, 0)), key=lambda hit: (hit.start, hit.end))
+
+    def _confirmed(self, data: bytes, start: int, end: int, path: str | None, depth: int) -> Iterator[Hit]:
+        for attempt, probe in self._attempts(data, start, end, path):
+            sample = probe.sample(data, attempt)
+            if sample or next(probe.objections(data, attempt), None) is None:
+                yield Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end, sample)
+        if depth < DEPTH:
+            low, high = max(0, start - NEAR), min(len(data), end + NEAR)
+            for view in decode.views(data, low, high):
+                yield from self._inside(view, path, depth)
+
+    def _inside(self, view: decode.View, path: str | None, depth: int) -> Iterator[Hit]:
+        for hit in _settle(self._confirmed(view.data, 0, len(view.data), path, depth + 1)):
+            start, end = view.span(hit.start, hit.end)
+            secret_start, secret_end = view.span(hit.secret_start, hit.secret_end)
+            yield Hit(
+                hit.attempt, hit.data, start, end, secret_start, secret_end, hit.sample, (view.name, *hit.decoded)
+            )
+
+    def _attempts(self, data: bytes, start: int, end: int, path: str | None) -> Iterator[tuple[Attempt, Probe]]:
+        seen: set[tuple[str, int, int]] = set()
+        known: Windows = {}
+        for probe, keyword, at in self.places(data, start, end):
+            rule = probe.rule
+            if rule.files and path is not None and not rule.applies_to(path):
+                continue
+            for attempt in probe.attempts(data, keyword, at, known):
+                place = (rule.id, attempt.start, attempt.end)
+                if place not in seen:
+                    seen.add(place)
+                    yield attempt, probe
+
+    def places(self, data: bytes, start: int, end: int) -> Iterator[tuple[Probe, Keyword, int]]:
+        """Where a rule's keyword stands, near enough to data[start:end] to matter."""
+        low, high = max(0, start - NEAR), min(len(data), end + NEAR)
+        keywords = self._keywords
+        for number, at in self._prefilter.hits(data, low, high):
+            for probe, keyword in keywords[number][1]:
+                yield probe, keyword, at
+        if low == 0 and high == len(data):
+            return
+        lowered = data.lower() if self._far else b""
+        for text, reach, owners in self._far:
+            for first, last in ((max(0, start - reach), low + len(text) - 1), (high - len(text) + 1, end + reach)):
+                at = lowered.find(text, first, last)
+                while at >= 0:
+                    for probe, keyword in owners:
+                        yield probe, keyword, at
+                    at = lowered.find(text, at + 1, last)
+
+    # --- telling ---
+
+    def _finding(self, chunk: Chunk, hit: Hit) -> Finding:
+        attempt, rule = hit.attempt, hit.attempt.rule
+        key = hit.data[attempt.start : attempt.end]
+        secret = hit.data[attempt.secret_start : attempt.secret_end]
+        name = attempt.name if rule.context else _variable(hit.data, attempt.start)
+        line = self._line(chunk.data, hit)
+        return Finding(
+            rule_id=rule.id,
+            provider=rule.provider,
+            title=rule.name,
+            severity=rule.severity_in(attempt.environment),
+            confidence=rule.confidence,
+            secret=Secret(secret),
+            masked=_masked_key(key, attempt),
+            location=_locate(chunk, hit.start, hit.end),
+            origin=chunk.origin,
+            environment=attempt.environment,
+            variable=self.mask(_show(name)) if name else "",
+            text=line,
+            entropy=round(entropy(secret), 2),
+            decoded=hit.decoded,
+            sample=hit.sample,
+            allow=self._allow(chunk.data, hit),
+        )
+
+    def _line(self, data: bytes, hit: Hit) -> str:
+        """The line of a key with every key on it masked, shortened around the key."""
+        if hit.decoded[:1] == ("utf-16",) and len(hit.decoded) == 1:
+            data, start, end = hit.data, hit.attempt.start, hit.attempt.end
+        else:
+            start, end = hit.start, hit.end
+        first = max(data.rfind(b"\n", max(0, start - SHOWN), start) + 1, start - SHOWN, 0)
+        last = data.find(b"\n", start, end + SHOWN)
+        last = min(len(data), end + SHOWN) if last < 0 else last
+        return self._masked(data, first, last).strip("\r\n")
+
+    def _masked(self, data: bytes, first: int, last: int) -> str:
+        """data[first:last] with every secret that touches it masked, also where a secret stands a second time."""
+        spans = [(hit.secret_start, hit.secret_end) for hit in self.hits(data, first, last)]
+        secrets = {data[start:end] for start, end in spans}
+        out, at = [], first
+        for start, end in _joined(spans):
+            if end > first and start < last:
+                out.append(data[at : max(at, start)])
+                out.append(MASK.encode())
+                at = max(at, end)
+        out.append(data[at:last] if at < last else b"")
+        text = b"".join(out)
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, MASK.encode())
+        return _show(text)
+
+    def mask(self, text: str) -> str:
+        """The text with every secret in it masked. For names, paths and messages that a report shows."""
+        data = text.encode("utf-8", "surrogateescape")
+        return self._masked(data, 0, len(data)) if self.hits(data, 0, len(data)) else text
+
+    def _allow(self, data: bytes, hit: Hit) -> Allow | None:
+        first = max(0, data.rfind(b"\n", max(0, hit.start - 4096), hit.start) + 1, hit.start - 4096)
+        for edge in (hit.start, hit.end):
+            last = data.find(b"\n", edge, edge + 4096)
+            found = _ALLOW.search(data, first, min(len(data), edge + 4096) if last < 0 else last)
+            if found is not None:
+                rule_id, reason = _show(found.group(1) or b""), _show(found.group(2) or b"").strip(" \t-:*/>#\r")
+                word, _, rest = reason.partition(" ")
+                if not rule_id and (word in self.rules.by_id or word in self._providers):
+                    rule_id, reason = word, rest.strip(" -:")
+                return Allow(rule_id, self.mask(reason[:200]))
+        return None
+
+    @cached_property
+    def _providers(self) -> frozenset[str]:
+        return frozenset(rule.provider for rule in self.rules)
+
+
+_ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")
+
+
+def _settle(hits: Iterable[Hit]) -> list[Hit]:
+    """One hit for each stretch of bytes: where stretches overlap, the most specific rule keeps it."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (len(hit.decoded) > 0 and hit.attempt.rule.context, specificity(hit.attempt))):
+        if not any(hit.start < other.end and hit.end > other.start for other in kept):
+            kept.append(hit)
+    return kept
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _masked_key(key: bytes, attempt: Attempt) -> str:
+    start, end = attempt.secret_start - attempt.start, attempt.secret_end - attempt.start
+    return f"{_show(key[:start])[:80]}{MASK}{_show(key[end:])[:80]}"
+
+
+def _show(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _variable(data: bytes, start: int) -> bytes | None:
+    """The name that a key with a format of its own is assigned to on its line."""
+    name = assigned_name(data, start)
+    return name if name and len(name) > 1 else None
+
+
+def _locate(chunk: Chunk, start: int, end: int) -> Location:
+    data = chunk.data
+    line, column = _position(chunk, start)
+    stop = end - 1 if end > start and data[end - 1 : end] == b"\n" else end
+    end_line, end_column = _position(chunk, stop)
+    return Location(chunk.origin.path, chunk.offset + start, chunk.offset + end, line, column, end_line, end_column)
+
+
+def _position(chunk: Chunk, at: int) -> tuple[int, int]:
+    newlines = chunk.data.count(b"\n", 0, at)
+    first = chunk.data.rfind(b"\n", 0, at) + 1
+    characters = len(chunk.data[first:at].decode("utf-8", "ignore")) if at - first < 1 << 20 else at - first
+    return chunk.line + newlines, (1 if newlines else chunk.column) + characters

@@ -1,0 +1,122 @@
+"""Names around a value: which variable, option or header it is given to, and what such a name tells."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+LOOK_BACK = 200
+"""How far before a value its name may begin, in bytes."""
+
+_ASSIGNED = re.compile(
+    rb"""(?x)
+    (?P<name>[A-Za-z_][A-Za-z0-9_.\-]{0,80}) \s{0,2}
+    (?: (?: \\?["'`] )? \]? \s{0,12} (?: :=|=>|->|\?=|\|\|=|==?=?|:=?|<-|,|\s=\s ) \s{0,12}   # name = value, "name": value, ("name", value
+      | \s{0,2} [(\[] \s{0,4}                                                         # name(value
+      | [^<>"'\n]{0,40} >\s{0,4}                                                      # <name>value
+      | \s{1,8}                                                                       # --name value, ENV NAME value
+    )
+    (?: (?:[bruf@$]|rb|br|(?:String|string|str|bytes)\s?[=(]\s?) )?
+    (?: \\?["'`]{0,3} )
+    (?: (?i: Bearer|Basic|Token|Digest|Key|Api-?Key|SSWS|GenieKey|Splunk|OAuth) [\s=:]{1,3}["']? )?
+    \Z"""
+)
+_SCHEME = re.compile(rb"""(?i)\b(Bearer|Basic|Token|ApiKey|SSWS|GenieKey|Splunk|OAuth)[ =]{1,3}["'`]?\Z""")
+_EMPTY_NAMES = frozenset({b"value", b"val", b"default", b"string", b"content", b"data", b"var", b"const", b"let", b"export", b"env"})
+_NAMED_BEFORE = re.compile(rb"""(?i)(?:\bname|\bkey|\bvariable)["']?\s{0,4}[=:]\s{0,4}["']?([A-Za-z_][\w.\-]{0,80})|variable\s+"([\w-]{1,80})""")
+
+
+def assigned_name(data: bytes, start: int) -> bytes | None:
+    """The name that the value at `start` is assigned or passed to, or None when nothing of the kind stands there.
+
+    Understands `NAME=v`, `"name": "v"`, `name("v")`, `f("NAME", "v")`, `<name>v</name>`, `--name v`,
+    `Header: Bearer v`, and pairs such as `name: X` / `value: v` on two lines.
+    """
+    begin = max(0, start - LOOK_BACK)
+    line = max(begin, data.rfind(b"\n", begin, start) + 1)
+    found = _last(_ASSIGNED, data[line:start])
+    if found is None:
+        scheme = _SCHEME.search(data[line:start])
+        if scheme is not None:
+            return scheme.group(1)
+        above = data.rfind(b"\n", begin, max(begin, line - 1)) + 1
+        found = _last(_ASSIGNED, data[max(begin, above) : start]) if line > begin else None
+        if found is None:
+            return None
+    name = found.group("name")
+    if name.lower() in _EMPTY_NAMES:
+        before = data[begin : start - (len(found.group()))]
+        named = list(_NAMED_BEFORE.finditer(before))
+        if named:
+            return named[-1].group(1) or named[-1].group(2)
+    return name
+
+
+def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
+    """The match that ends at the end of text, trying names from the nearest backwards (bounded by the text)."""
+    best = None
+    for at in _name_starts(text):
+        best = pattern.match(text, at)
+        if best is not None:
+            break
+    return best
+
+
+_NAME_START = re.compile(rb"(?:^|(?<=[^A-Za-z0-9_.\-]))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|SSWS|GenieKey|Splunk|OAuth)[\s=:])", re.M)
+
+
+def _name_starts(text: bytes) -> list[int]:
+    return [found.end() for found in _NAME_START.finditer(text)][:-13:-1]
+
+
+_PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+_SECRETISH = re.compile(
+    rb"(?i)key|token|secret|passw|passphrase|pwd|\bpass\b|_pass\b|auth|cred|bearer|private|signing|\bpat\b|_pat\b|dsn|webhook"
+    rb"|licen[sc]e|session|cookie|jwt|\bapi\b|_sk\b|connection_?string"
+)
+_HARMLESS_ANYWHERE = frozenset(
+    b"hash sha sha1 sha2 sha256 sha384 sha512 md5 checksum digest commit revision integrity etag public pub fingerprint uuid guid"
+    b" thumbprint signature version".split()
+)
+_HARMLESS_LAST = frozenset(
+    b"id ids url uri link path file filename dir name names type types kind class length size len count limit limits expiry expires"
+    b" ttl age timeout user username email host port region zone color format policy field header prefix suffix label title"
+    b" description message text placeholder pattern regex rev page index algorithm alg method endpoint arn scope scopes"
+    b" status state mode hint help error".split()
+)
+
+
+@lru_cache(maxsize=4096)
+def parts(name: bytes) -> tuple[bytes, ...]:
+    """The words of an identifier, in lower case: `apiKey2`, `API_KEY_2` and `api-key-2` all give api, key, 2."""
+    return tuple(part.lower() for part in _PART.findall(name))
+
+
+@lru_cache(maxsize=4096)
+def sounds_secret(name: bytes) -> bool:
+    """Whether a value of this name is likely meant to be kept secret: `api_key`, `X-Auth-Token`, `Authorization`."""
+    return bool(_SECRETISH.search(name)) and not sounds_harmless(name)
+
+
+@lru_cache(maxsize=4096)
+def sounds_harmless(name: bytes) -> bool:
+    """Whether a value of this name is likely public: `key_id`, `commit_sha`, `token_url`, `public_key`."""
+    words = parts(name)
+    return bool(words) and (words[-1] in _HARMLESS_LAST or not _HARMLESS_ANYWHERE.isdisjoint(words))
+
+
+_FOLLOWING = re.compile(
+    rb"(?i)(?:api|key|token|secret|auth|access|client|app|pass|pat|admin|user|account|service|cloud|prod|dev|test|live|io|com|hq)"
+)
+
+
+def stands_as_word(data: bytes, start: int, end: int) -> bool:
+    """Whether `data[start:end]` is a word or a part of an identifier there, not a piece of another word."""
+    left = data[start - 1 : start]
+    if left.isalpha() and not (left.islower() and data[start : start + 1].isupper()):
+        return False
+    right = data[end : end + 1]
+    if not right.isalpha() or (right.isupper() and data[end - 1 : end].islower()):
+        return True
+    return _FOLLOWING.match(data, end) is not None

@@ -1,0 +1,201 @@
+"""One rule, made ready to try at a place: compiled when a keyword first stands somewhere.
+
+A probe answers from the bytes near the keyword only (`reach` on each side), so what it says does not depend on
+how content was cut into windows, nor on which prefilter named the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from scanner import checks, naming
+from scanner.rule import Keyword, Rule
+from scanner.synthetic import is_synthetic
+
+LINE_REACH = 240
+"""How far, in bytes, a value may stand from its context word on the word's own line."""
+
+NEXT_REACH = 320
+"""How many bytes of the following line (or lines joined by a backslash) are looked at for a value."""
+
+AROUND = 16
+"""How much text before and after a key the checks may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A place where a rule's pattern and boundaries held. Offsets in the data: the key, and the secret in it."""
+
+    rule: Rule
+    start: int
+    end: int
+    secret_start: int
+    secret_end: int
+    environment: str = ""
+    name: bytes | None = None
+
+
+Windows = dict[tuple[str, int, int], list[Attempt]]
+"""What was found in the windows of context rules: rule id, begin, end."""
+
+
+class Probe:
+    """Tries one rule around a keyword."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.reach = max(rule.most, (LINE_REACH + 2 * NEXT_REACH + rule.most) if rule.context else 0) + naming.LOOK_BACK
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[bytes]:
+        right = f"(?![{self.rule.right}])" if self.rule.right else ""
+        return re.compile(f"(?:{self.rule.pattern}){right}".encode("ascii"))
+
+    @cached_property
+    def _left(self) -> re.Pattern[bytes] | None:
+        return re.compile(f"[{self.rule.left}]".encode("ascii")) if self.rule.left else None
+
+    @cached_property
+    def _checks(self) -> tuple[checks.Check, ...]:
+        asked = {**dict.fromkeys(checks.DEFAULTS, True), **dict(self.rule.checks)}
+        return tuple(built for name, value in asked.items() if (built := checks.build(name, value)) is not None)
+
+    # --- places ---
+
+    def attempts(self, data: bytes, keyword: Keyword, at: int, known: Windows) -> Iterator[Attempt]:
+        """Every way in which the rule fits a key at (or, for a context rule, near) the keyword at `at`.
+
+        `known` keeps what was found in a window, so that many context words on one line cost one search.
+        """
+        if self.rule.context:
+            yield from self._near(data, keyword, at, known)
+        elif keyword.low == keyword.high:
+            begin = at - keyword.low
+            found = self._pattern.match(data, begin) if begin >= 0 else None
+            if found is not None:
+                yield from self._accept(data, found)
+        else:
+            yield from self._across(data, keyword, at)
+
+    def _across(self, data: bytes, keyword: Keyword, at: int) -> Iterator[Attempt]:
+        """Matches that hold the keyword at `at` somewhere inside."""
+        stop = at + len(keyword.text)
+        begin, last = max(0, at - keyword.high), at - keyword.low
+        limit = min(len(data), stop + self.rule.most + 1)
+        while begin <= last:
+            found = self._pattern.search(data, begin, limit)
+            if found is None or found.start() > last:
+                return
+            if found.end() >= stop:
+                taken = list(self._accept(data, found))
+                yield from taken
+                if taken:
+                    return
+            begin = found.start() + 1
+
+    def window(self, data: bytes, keyword: Keyword, at: int) -> tuple[int, int] | None:
+        """Where a context rule looks for values: the word's line and the next, None when it is no word there."""
+        if not naming.stands_as_word(data, at, at + len(keyword.text)):
+            return None
+        begin = max(0, at - LINE_REACH)
+        begin = max(begin, data.rfind(b"\n", begin, at) + 1)
+        stop = min(len(data), at + LINE_REACH)
+        end = data.find(b"\n", at, stop)
+        if end < 0:
+            return begin, stop
+        limit = min(len(data), end + NEXT_REACH)
+        joined = True
+        while joined and 0 <= end < limit:
+            following = data.find(b"\n", end + 1, limit)
+            joined = data[max(0, following - 2) : max(0, following)].rstrip(b"\r").endswith(b"\\")
+            end = following
+        return begin, limit if end < 0 else end
+
+    def _near(self, data: bytes, keyword: Keyword, at: int, known: Windows) -> Iterator[Attempt]:
+        window = self.window(data, keyword, at)
+        if window is None:
+            return
+        place = (self.rule.id, *window)
+        if place not in known:
+            known[place] = list(self._values(data, *window))
+        for attempt in known[place]:
+            if attempt.end <= at or attempt.start >= at + len(keyword.text):
+                yield attempt
+
+    def _values(self, data: bytes, begin: int, end: int) -> Iterator[Attempt]:
+        """The values in a window that are assigned to a name that fits."""
+        for found in self._pattern.finditer(data, begin, min(len(data), end + 1)):
+            if found.end() > end:
+                continue
+            for attempt in self._accept(data, found):
+                name = naming.assigned_name(data, attempt.start)
+                if name is not None and self._name_fits(name):
+                    yield replace(attempt, name=name)
+
+    def _name_fits(self, name: bytes) -> bool:
+        plain = name.lower()
+        if self.rule.names:
+            return any(word.encode() in plain for word in self.rule.names)
+        if naming.sounds_harmless(name):
+            return False
+        return naming.sounds_secret(name) or any(word.text.encode() in plain for word in self.rule.keywords)
+
+    def _accept(self, data: bytes, found: re.Match[bytes]) -> Iterator[Attempt]:
+        groups = found.re.groupindex
+        secret_start, secret_end = found.span("secret")
+        start, end = secret_start, secret_end
+        if "public" in groups and found.start("public") >= 0:
+            start, end = min(start, found.start("public")), max(end, found.end("public"))
+        if self._left is not None and not self._starts_cleanly(data, start if self.rule.key_first else found.start()):
+            return
+        environment = ""
+        if "environment" in groups:
+            text = (found.group("environment") or b"").decode("latin-1")
+            environment = (self.rule.environments or {}).get(text, "")
+        yield Attempt(self.rule, start, end, secret_start, secret_end, environment)
+
+    def _starts_cleanly(self, data: bytes, start: int) -> bool:
+        """Whether nothing that belongs to a longer word stands before, except an escape such as `\\n` or `%3D`."""
+        assert self._left is not None  # noqa: S101 - for the type checker: the caller asked
+        if start == 0 or self._left.match(data, start - 1) is None:
+            return True
+        return _ESCAPE.search(data, max(0, start - 12), start) is not None
+
+    # --- judgement ---
+
+    def sample(self, data: bytes, attempt: Attempt) -> str:
+        """Why the key cannot be a live one: "documented", "synthetic", or ""."""
+        key = data[attempt.start : attempt.end]
+        if any(key == sample.encode() for sample in self.rule.samples):
+            return "documented"
+        secret_at = attempt.secret_start - attempt.start
+        return "synthetic" if is_synthetic(self.rule, key, secret_at, attempt.secret_end - attempt.start) else ""
+
+    def objections(self, data: bytes, attempt: Attempt) -> Iterator[str]:
+        """The reasons of the checks that do not hold."""
+        candidate = checks.Candidate(
+            data[attempt.secret_start : attempt.secret_end],
+            data[attempt.start : attempt.end],
+            data[max(0, attempt.start - AROUND) : attempt.start],
+            data[attempt.end : attempt.end + AROUND],
+        )
+        for check in self._checks:
+            reason = check(candidate)
+            if reason:
+                yield reason
+
+
+_ESCAPE = re.compile(rb"(?:\\[abfnrtv0]|\\u00[0-9a-fA-F]{2}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\x1b\[[0-9;]{0,8}[mK])\Z")
+
+
+def specificity(attempt: Attempt) -> tuple[int, int, int, int, int, int, str]:
+    """The order in which rules claim bytes, the most specific first: a format of its own before one known by its
+    context, before the generic rules; then the surer rule; then the higher priority; then the longer key; then the
+    longer keyword; then the name."""
+    rule = attempt.rule
+    family = 2 if rule.provider == "generic" else int(rule.context)
+    longest = max(len(keyword.text) for keyword in rule.keywords)
+    return family, rule.confidence.rank, -rule.priority, attempt.start - attempt.end, -longest, attempt.start, rule.id

@@ -1,0 +1,297 @@
+"""Reads one rule file: YAML to rules, every mistake refused with its line."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from scanner import checks, pattern
+from scanner.errors import RuleError
+from scanner.models import Confidence, Severity
+from scanner.rule import Example, Keyword, Rule
+
+FILE_KEYS = {"provider": True, "name": True, "url": False, "rotate": True, "references": True, "rules": True}
+"""The keys of a file, and whether they must be there."""
+
+RULE_KEYS = {
+    "id": True, "name": True, "description": True, "keywords": False, "pattern": False, "context": False,
+    "value": False, "severity": True, "severities": False, "confidence": True, "environments": False,
+    "checks": False, "files": False, "names": False, "left": False, "right": False, "priority": False,
+    "examples": True, "counterexamples": True, "samples": False, "rotate": False, "references": False,
+}  # fmt: skip
+"""The keys of a rule, and whether they must be there."""
+
+MAX_FILE = 1 << 20
+"""A rule file of more than 1 MiB is refused."""
+
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VALUE_LEFT = r"A-Za-z0-9_.+/\-"
+_KEY_LEFT = "A-Za-z0-9"
+_ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A YAML value that knows its line."""
+
+    value: Any
+    line: int
+
+
+class _Reader:
+    """Turns one file's text into rules; knows the file's name and the rule at hand, for its errors."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.rule_id = ""
+
+    def fail(self, line: int, reason: str) -> RuleError:
+        return RuleError(self.file, line, reason, self.rule_id)
+
+    # --- YAML ---
+
+    def tree(self, text: bytes) -> _Node:
+        if len(text) > MAX_FILE:
+            raise self.fail(1, f"the file is larger than {MAX_FILE >> 20} MiB")
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            for event in yaml.parse(text, Loader=loader):
+                if isinstance(event, yaml.AliasEvent):
+                    line = event.start_mark.line + 1 if event.start_mark else 1
+                    raise self.fail(line, "YAML aliases are not allowed in a rule file")
+            root = yaml.compose(text, Loader=loader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            raise self.fail((mark.line if mark else 0) + 1, f"not YAML: {getattr(error, 'problem', None) or error}") from error
+        except (RecursionError, UnicodeDecodeError) as error:
+            raise self.fail(1, "not YAML: nested too deeply, or not UTF-8") from error
+        if root is None:
+            raise self.fail(1, "the file is empty")
+        return self.plain(root)
+
+    def plain(self, node: Any) -> _Node:
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            found: dict[str, _Node] = {}
+            for key, value in node.value:
+                name = str(key.value)
+                if name in found:
+                    raise self.fail(key.start_mark.line + 1, f"the key '{name}' stands twice")
+                found[name] = self.plain(value)
+            return _Node(found, line)
+        if isinstance(node, yaml.SequenceNode):
+            return _Node([self.plain(item) for item in node.value], line)
+        return _Node(_scalar(node), line)
+
+    # --- typed access ---
+
+    def keys(self, node: _Node, known: Mapping[str, bool], what: str) -> dict[str, _Node]:
+        if not isinstance(node.value, dict):
+            raise self.fail(node.line, f"{what} must be a mapping (key: value)")
+        for name, item in node.value.items():
+            if name not in known:
+                raise self.fail(item.line, f"unknown key '{name}' in {what}; the keys are: {', '.join(known)}")
+        missing = [name for name, needed in known.items() if needed and name not in node.value]
+        if missing:
+            raise self.fail(node.line, f"{what} has no '{missing[0]}'")
+        return dict(node.value)
+
+    def text(self, node: _Node | None, what: str, default: str = "") -> str:
+        if node is None:
+            return default
+        if not isinstance(node.value, str):
+            raise self.fail(node.line, f"'{what}' must be a text")
+        return node.value.strip("\n") if what not in ("text", "value", "pattern") else node.value
+
+    def texts(self, node: _Node | None, what: str) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        if not isinstance(node.value, list) or not all(isinstance(item.value, str) for item in node.value):
+            raise self.fail(node.line, f"'{what}' must be a list of texts (quote numbers)")
+        return tuple(item.value for item in node.value)
+
+    def mapping(self, node: _Node | None, what: str) -> dict[str, _Node]:
+        if node is None:
+            return {}
+        if not isinstance(node.value, dict):
+            raise self.fail(node.line, f"'{what}' must be a mapping (key: value)")
+        return dict(node.value)
+
+    # --- the rule ---
+
+    def rules(self, text: bytes) -> list[Rule]:
+        root = self.tree(text)
+        top = self.keys(root, FILE_KEYS, "the file")
+        provider = self.text(top["provider"], "provider")
+        if not _ID.fullmatch(provider):
+            raise self.fail(top["provider"].line, "'provider' must be lower-case letters, digits and single dashes")
+        if not isinstance(top["rules"].value, list) or not top["rules"].value:
+            raise self.fail(top["rules"].line, "'rules' must be a list with at least one rule")
+        found: list[Rule] = []
+        for node in top["rules"].value:
+            self.rule_id = ""
+            rule = self.rule(node, provider, top)
+            if any(other.id == rule.id for other in found):
+                raise self.fail(node.line, "this id stands twice in the file")
+            found.append(rule)
+        return found
+
+    def rule(self, node: _Node, provider: str, top: dict[str, _Node]) -> Rule:
+        if isinstance(node.value, dict) and "id" in node.value:
+            self.rule_id = str(node.value["id"].value)
+        own = self.keys(node, RULE_KEYS, "the rule")
+        if not _ID.fullmatch(self.rule_id) or not f"{self.rule_id}-".startswith(f"{provider}-"):
+            raise self.fail(own["id"].line, f"the id must be lower-case words with dashes and begin with '{provider}-'")
+        context = "context" in own
+        if ("value" in own) != context or ("pattern" in own) == context or ("keywords" in own) == context:
+            raise self.fail(node.line, "a rule has either 'keywords' and 'pattern', or 'context' and 'value'")
+        source = own["value" if context else "pattern"]
+        text = self.text(source, "pattern")
+        try:
+            shape = pattern.shape(text)
+        except pattern.PatternError as error:
+            raise self.fail(source.line, str(error)) from error
+        if context and not shape.key_first:
+            raise self.fail(source.line, "a 'value' must begin with its secret or public group")
+        environments = self.environments(own, shape, source.line)
+        return Rule(
+            id=self.rule_id,
+            provider=provider,
+            provider_name=self.text(top["name"], "name"),
+            name=self.text(own["name"], "name"),
+            description=self.text(own["description"], "description"),
+            keywords=self.keywords(own["context" if context else "keywords"], text, shape, context),
+            pattern=text,
+            severity=self.severity(own["severity"]),
+            confidence=self.confidence(own["confidence"]),
+            context=context,
+            severities={env: self.severity(item) for env, item in self.mapping(own.get("severities"), "severities").items()},
+            environments=environments,
+            checks=self.checks(own.get("checks")),
+            files=self.texts(own.get("files"), "files"),
+            names=tuple(name.lower() for name in self.texts(own.get("names"), "names")),
+            left=self.boundary(own.get("left"), (_VALUE_LEFT if context else _KEY_LEFT) if shape.key_first else ""),
+            right=self.boundary(own.get("right"), pattern.alphabet(shape.ends_with | _ALNUM) if shape.key_last else ""),
+            least=shape.least,
+            most=shape.most,
+            key_first=shape.key_first,
+            priority=self.priority(own.get("priority")),
+            samples=self.texts(own.get("samples"), "samples"),
+            examples=self.examples(own["examples"], "examples"),
+            counterexamples=self.examples(own["counterexamples"], "counterexamples"),
+            url=self.text(top.get("url"), "url"),
+            rotate=self.text(own.get("rotate") or top["rotate"], "rotate"),
+            references=self.texts(own.get("references") or top["references"], "references"),
+            file=self.file,
+            line=node.line,
+        )
+
+    def keywords(self, node: _Node, text: str, shape: pattern.Shape, context: bool) -> tuple[Keyword, ...]:
+        words = self.texts(node, "context" if context else "keywords")
+        if not words:
+            raise self.fail(node.line, "there must be at least one keyword")
+        for word in words:
+            if len(word) < 3 or not word.isascii() or "\n" in word:
+                raise self.fail(node.line, f"keyword '{word}' must have three or more characters, ASCII, on one line")
+        lowered = tuple(dict.fromkeys(word.lower() for word in words))
+        if context:
+            return tuple(Keyword(word, 0, 0) for word in lowered)
+        tree = pattern.parse(text)
+        places = pattern.keyword_places(tree, shape, [word.encode() for word in lowered])
+        self.prove_keywords(node, tree, lowered)
+        return tuple(Keyword(word, *places[word.encode()]) for word in lowered)
+
+    def prove_keywords(self, node: _Node, tree: Any, words: tuple[str, ...]) -> None:
+        """Tries the keywords on matches drawn from the pattern: one without any would never be looked at."""
+        rng = random.Random(0)  # noqa: S311 - texts to try a pattern on, not secrets
+        for _ in range(24):
+            made = pattern.sample(tree, rng, spread=4).lower()
+            if not any(word.encode() in made for word in words):
+                raise self.fail(node.line, "the pattern can match without any of the keywords, so such keys would be missed")
+
+    def environments(self, own: dict[str, _Node], shape: pattern.Shape, line: int) -> dict[str, str]:
+        found = {text: self.text(item, text) for text, item in self.mapping(own.get("environments"), "environments").items()}
+        if ("environment" in shape.groups) != bool(found):
+            raise self.fail(line, "the group 'environment' and the key 'environments' go together")
+        for name in found.values():
+            if name not in ("live", "test"):
+                raise self.fail(own["environments"].line, f"an environment is 'live' or 'test', not '{name}'")
+        return found
+
+    def checks(self, node: _Node | None) -> tuple[tuple[str, object], ...]:
+        found: list[tuple[str, object]] = []
+        for name, item in self.mapping(node, "checks").items():
+            value = [one.value for one in item.value] if isinstance(item.value, list) else item.value
+            try:
+                checks.build(name, value)
+            except ValueError as error:
+                raise self.fail(item.line, str(error)) from error
+            found.append((name, tuple(value) if isinstance(value, list) else value))
+        return tuple(found)
+
+    def boundary(self, node: _Node | None, default: str) -> str:
+        if node is None:
+            return default
+        text = self.text(node, "left")
+        try:
+            re.compile(f"[{text}]".encode("ascii") if text else b"")
+        except (re.error, UnicodeEncodeError) as error:
+            raise self.fail(node.line, f"'{text}' is not the inside of a character class") from error
+        return text
+
+    def priority(self, node: _Node | None) -> int:
+        if node is None:
+            return 0
+        if isinstance(node.value, bool) or not isinstance(node.value, int):
+            raise self.fail(node.line, "'priority' must be a whole number")
+        return node.value
+
+    def severity(self, node: _Node) -> Severity:
+        try:
+            return Severity(node.value)
+        except ValueError:
+            raise self.fail(node.line, f"a severity is one of: {', '.join(Severity)}") from None
+
+    def confidence(self, node: _Node) -> Confidence:
+        try:
+            return Confidence(node.value)
+        except ValueError:
+            raise self.fail(node.line, f"a confidence is one of: {', '.join(Confidence)}") from None
+
+    def examples(self, node: _Node, what: str) -> tuple[Example, ...]:
+        if not isinstance(node.value, list) or not node.value:
+            raise self.fail(node.line, f"'{what}' must be a list with at least one text")
+        found: list[Example] = []
+        for item in node.value:
+            if isinstance(item.value, dict):
+                parts = self.keys(item, {"path": True, "text": True}, f"an entry of '{what}'")
+                found.append(Example(self.text(parts["text"], "text"), self.text(parts["path"], "path")))
+            else:
+                found.append(Example(self.text(item, "text")))
+        return tuple(found)
+
+
+def _scalar(node: Any) -> Any:
+    """A YAML 1.1 scalar as text, number, boolean or None; dates and the like stay texts."""
+    if node.style in ("'", '"', "|", ">") or node.tag == "tag:yaml.org,2002:str":
+        return node.value
+    if node.tag == "tag:yaml.org,2002:bool":
+        return node.value.lower() in ("true", "yes", "on")
+    if node.tag == "tag:yaml.org,2002:null":
+        return None
+    for number in (int, float):
+        try:
+            return number(node.value)
+        except ValueError:
+            continue
+    return node.value
+
+
+def read_rules(text: bytes, file: str) -> list[Rule]:
+    """The rules of one file's text. Raises RuleError with file, line, rule id and reason."""
+    return _Reader(file).rules(text)

@@ -1,0 +1,76 @@
+"""The user's private cache folder: small files that save time and hold nothing secret.
+
+Every operation may fail (no home, read-only disk, somebody else's folder); failing costs time, never a finding.
+`KEYSWEEP_CACHE_DIR` names another folder; `KEYSWEEP_CACHE_DIR=off` switches caching off.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+
+def folder() -> Path | None:
+    """The cache folder, made if needed (private, 0700), or None when there is none to be trusted."""
+    named = os.environ.get("KEYSWEEP_CACHE_DIR", "")
+    if named == "off":
+        return None
+    path = Path(named) if named else _default()
+    if path is None:
+        return None
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = path.lstat()
+    except OSError:
+        return None
+    return path if stat.S_ISDIR(about.st_mode) and _private(about) else None
+
+
+def _default() -> Path | None:
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "")
+    elif sys.platform == "darwin":
+        base = str(Path("~/Library/Caches").expanduser())
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", "") or str(Path("~/.cache").expanduser())
+    path = Path(base)
+    return path / "keysweep" if path.is_absolute() else None
+
+
+def _private(about: os.stat_result) -> bool:
+    """Whether nobody else can write there (POSIX; elsewhere the user's profile is private by its own rights)."""
+    if sys.platform == "win32":
+        return True
+    return about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read(name: str) -> bytes | None:
+    """The content of a cached file, None when there is none that can be trusted."""
+    where = folder()
+    if where is None:
+        return None
+    try:
+        path = where / name
+        about = path.lstat()
+        return path.read_bytes() if stat.S_ISREG(about.st_mode) and _private(about) else None
+    except OSError:
+        return None
+
+
+def write(name: str, content: bytes) -> bool:
+    """Stores a file atomically, so that parallel starts see all of it or nothing. False when it could not."""
+    where = folder()
+    if where is None:
+        return False
+    temporary = where / f".{name}.{os.getpid()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.replace(where / name)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        return False
+    return True
