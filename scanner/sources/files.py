@@ -243,7 +243,8 @@ class FileList(_Part):
         try:
             target = os.fsencode(os.readlink(opened))
         except OSError as error:
-            yield Skipped(path, reason_of(error))
+            changed = _name_of(error) == "EINVAL"  # it is no link any more
+            yield Skipped(path, "it changed while the scan was running" if changed else reason_of(error))
         else:
             yield Chunk(target, Origin(path))
 

@@ -23,12 +23,13 @@ def windows(
 
     Each byte lies in the `[start, end)` of exactly one chunk. Content that fits into `size` bytes (empty
     content too) is one chunk with start 0 and end -1. About `size + 2 * overlap` bytes are held between two
-    chunks, as long as the caller lets go of the last one. `read` may return less than asked for; its
-    exceptions pass through. Every chunk begins at an even offset, so UTF-16 is never cut within a unit.
+    chunks, as long as the caller lets go of the last one. Every chunk begins at an even offset, so UTF-16 is
+    never cut within a unit. `read` may return less than asked for; when it fails, what it gave before is still
+    yielded, then its `OSError` is raised.
     """
     if size < 2 or overlap < 2 or size % 2 or overlap % 2:
         raise ValueError("size and overlap are even and at least 2")
-    data = _read_fully(read, b"", size + overlap)
+    data, failure = _read_fully(read, b"", size + overlap)
     place = Chunk(b"", origin)  # offset, line and column of data[0]
     start = 0
     while len(data) > start + size:
@@ -40,8 +41,11 @@ def windows(
             data = data[drop:]
             end -= drop
         start = end
-        data = _read_fully(read, data, start + size + overlap)
+        if failure is None:
+            data, failure = _read_fully(read, data, start + size + overlap)
     yield replace(place, data=data, start=start, end=-1)
+    if failure is not None:
+        raise failure
 
 
 def advance(place: Chunk, data: bytes, count: int) -> Chunk:
@@ -54,14 +58,18 @@ def advance(place: Chunk, data: bytes, count: int) -> Chunk:
     )
 
 
-def _read_fully(read: Callable[[int], bytes], data: bytes, total: int) -> bytes:
-    """`data` and what follows it, up to `total` bytes; less only at the end of the stream."""
+def _read_fully(read: Callable[[int], bytes], data: bytes, total: int) -> tuple[bytes, OSError | None]:
+    """`data` and what follows it, up to `total` bytes; less only at the end of the stream, or when it failed."""
     pieces = [data] if data else []
     missing = total - len(data)
-    while missing > 0 and (piece := read(missing)):
-        pieces.append(piece)
-        missing -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    failure = None
+    try:
+        while missing > 0 and (piece := read(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+    except OSError as error:
+        failure = error
+    return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), failure
 
 
 __all__ = ["OVERLAP", "WINDOW", "advance", "windows"]
