@@ -1,0 +1,128 @@
+"""`keysweep baseline`: accept what is known, with reasons and expiries."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from scanner import baseline as store
+from scanner.cli.options import Wanted, scanning
+from scanner.cli.session import Session
+from scanner.errors import ConfigError, UsageError
+from scanner.models import ScanResult
+from scanner.policy import By, decide
+from scanner.reports.text_safety import printable
+from scanner.sources.interface import Source
+
+
+@click.group()
+def baseline() -> None:
+    """Keep a list of known findings, so that only new ones fail.
+
+    The list holds no secrets, and nothing that lets a reader test guesses cheaply. Identities are rule, path and
+    secret: they survive edits around a key and lines that move.
+
+    \b
+    Examples:
+      keysweep baseline create --reason 'rotated in March' --expires 2027-03-01
+      keysweep baseline update --prune
+      keysweep baseline show
+    """
+
+
+def _what(command: click.decorators.FC) -> click.decorators.FC:
+    command = click.option("--files", "tree", is_flag=True, help="Scan the files here instead of the history.")(command)
+    return click.argument("place", default=".", type=click.Path())(command)
+
+
+_REASON = click.option("--reason", default="", help="Why the new entries are accepted.")
+_EXPIRES = click.option("--expires", metavar="YYYY-MM-DD", help="The day from which the new entries no longer hold.")
+
+
+@baseline.command()
+@_what
+@_REASON
+@_EXPIRES
+@click.option("--force", is_flag=True, help="Replace a baseline that is there, with all its reasons.")
+@scanning
+def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | None, force: bool) -> int:
+    """Scan, and write all that is found into a new baseline."""
+    session = Session(wanted)
+    path = session.baseline_path
+    if path.exists() and not force:
+        raise ConfigError(f"{path}: there is a baseline; `keysweep baseline update` keeps its reasons, --force replaces it")
+    return _update(session, store.new_baseline(session.pepper, str(path)), place, tree, reason, _date(expires), prune=False)
+
+
+@baseline.command()
+@_what
+@_REASON
+@_EXPIRES
+@click.option("--prune", is_flag=True, help="Remove entries that nothing answers to any more.")
+@scanning
+def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | None, prune: bool) -> int:
+    """Scan, add what is new, keep reasons and expiries, tell what is stale."""
+    session = Session(wanted)
+    return _update(session, store.load(session.baseline_path), place, tree, reason, _date(expires), prune=prune)
+
+
+@baseline.command()
+@scanning
+def show(wanted: Wanted) -> int:
+    """List the entries: rule, path, reason, expiry."""
+    session = Session(wanted)
+    known = store.load(session.baseline_path)
+    today = datetime.now(UTC).date()
+    for entry in known.entries:
+        until = f", until {entry.expires}{' (expired)' if entry.expired(today) else ''}" if entry.expires else ""
+        reason = f": {printable(entry.reason)}" if entry.reason else ""
+        click.echo(f"{entry.rule}  {printable(entry.path)}  (since {entry.added}{until}){reason}")
+    click.echo(f"{len(known.entries)} entries in {session.baseline_path}", err=True)
+    return 0
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--expires: '{text}' is no date; write it as YYYY-MM-DD") from None
+
+
+def _source(session: Session, place: str, tree: bool) -> Source:
+    if tree:
+        from scanner.sources.files import Files  # noqa: PLC0415
+
+        return Files([place], exclude=session.config.exclude)
+    from scanner.sources.git_history import GitHistory  # noqa: PLC0415
+
+    return GitHistory(place)
+
+
+def _update(
+    session: Session, old: store.Baseline, place: str, tree: bool, reason: str, expires: date | None, *, prune: bool
+) -> int:
+    result = session.scan(_source(session, place, tree))
+    today = datetime.now(UTC).date()
+    decision = decide(result, session.config.policy(), today=today)
+    accepted = [*decision.findings, *(item.finding for item in decision.suppressed if item.by is By.BASELINE)]
+    changed = store.update(
+        old, accepted, old.identities(session.pepper, session.matcher.mask), today,
+        reason=reason, expires=expires, prune=prune, complete=result.complete,
+    )  # fmt: skip
+    path = Path(old.name)
+    store.save(changed.baseline, path)
+    click.echo(f"{path}: {len(changed.added)} added, {len(changed.kept)} kept, {len(changed.removed)} removed")
+    for entry in changed.stale:
+        gone = "removed" if prune else "stale (nothing answers to it any more; --prune removes it)"
+        click.echo(f"  {gone}: {entry.rule}  {printable(entry.path)}")
+    return _incomplete(result)
+
+
+def _incomplete(result: ScanResult) -> int:
+    for item in result.skipped:
+        click.echo(f"not read: {printable(item.what)}: {printable(item.reason)}", err=True)
+    return 0 if result.complete else 3

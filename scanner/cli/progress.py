@@ -1,0 +1,68 @@
+"""A line on the terminal that tells how far a long scan is. Shows itself only after a moment, and cleans up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+_AFTER = 1.0
+_EVERY = 0.1
+
+
+class Progress:
+    """Called by the pipeline with bytes done, parts done, parts in all; draws on standard error."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._begun = time.monotonic()
+        self._drawn_at = 0.0
+        self._drawn = False
+
+    def __call__(self, size: int, done: int, total: int) -> None:
+        """Draws at most every tenth of a second, and not at all within the first."""
+        now = time.monotonic()
+        if not self._wanted or now - self._begun < _AFTER or now - self._drawn_at < _EVERY:
+            return
+        self._drawn_at, self._drawn = now, True
+        took = now - self._begun
+        share = done / total if total else 0.0
+        bar = "#" * round(share * 24)
+        left = f", {duration(took / share - took)} left" if share > 0.02 else ""
+        line = f"[{bar:<24}] {share:4.0%}  {amount(size)}, {amount(round(size / took))}/s{left}"
+        sys.stderr.write(f"\r{line:<78}")
+        sys.stderr.flush()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._drawn:
+            sys.stderr.write(f"\r{'':<78}\r")
+            sys.stderr.flush()
+
+    @property
+    def took(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._begun
+
+
+def amount(size: int) -> str:
+    """A number of bytes for people: `512 B`, `1.4 MB`."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def duration(seconds: float) -> str:
+    """A time for people: `0.4 s`, `12 s`, `3 min 20 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

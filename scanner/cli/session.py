@@ -1,0 +1,177 @@
+"""One run of a scanning command: from options and configuration to reports and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from scanner import reports
+from scanner.baseline import NOTHING_KNOWN, Baseline, Known, match
+from scanner.baseline import load as load_baseline
+from scanner.cli.options import Wanted
+from scanner.cli.progress import Progress, amount, duration
+from scanner.config import IDENTITY_KEY, Config, load_config, load_config_file
+from scanner.errors import UsageError
+from scanner.identity import Identities
+from scanner.matcher import Matcher
+from scanner.models import Confidence, ScanResult, Severity
+from scanner.pipeline import scan
+from scanner.policy import Decision, decide, parse_fail_on
+from scanner.rule import RuleSet, load_rules
+from scanner.sources.interface import Source
+
+
+class Session:
+    """What the options and the configuration make together. Everything is loaded when it is first used."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._targets = [_target(text) for text in wanted.report or self.config.report or ("text",)]
+        if sum(path is None for _, path in self._targets) > 1:
+            raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration file's values, overruled by the options."""
+        wanted = self.wanted
+        config = Config()
+        if wanted.config is not None:
+            config = load_config_file(wanted.config)
+        elif not wanted.no_config:
+            config = load_config(_home(Path.cwd()))
+        return replace(
+            config,
+            rules=(*(str(self.beside_config(config, rule)) for rule in config.rules), *map(str, wanted.rules)),
+            enable=wanted.enable or config.enable,
+            disable=(*config.disable, *wanted.disable),
+            exclude=(*config.exclude, *wanted.exclude),
+            fail_on=parse_fail_on(wanted.fail_on) if wanted.fail_on else config.fail_on,
+            min_severity=Severity(wanted.min_severity) if wanted.min_severity else config.min_severity,
+            min_confidence=Confidence(wanted.min_confidence) if wanted.min_confidence else config.min_confidence,
+            include_examples=wanted.include_examples or config.include_examples,
+            allow_inline=config.allow_inline and not wanted.no_inline_allow,
+            jobs=config.jobs if wanted.jobs is None else wanted.jobs,
+            engine=wanted.engine or config.engine,
+        )
+
+    @staticmethod
+    def beside_config(config: Config, path: str) -> Path:
+        """A path of the configuration file, which is relative to that file's folder."""
+        return Path(config.source.split(" [")[0]).parent / path if config.source else Path(path)
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """All rules, and which of them are wanted."""
+        return load_rules(self.config.rules).select(self.config.enable, self.config.disable)
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """The matcher over those rules."""
+        return Matcher(self.rules, self.config.engine)
+
+    @property
+    def pepper(self) -> bytes:
+        """The secret that a team may mix into identities (environment variable)."""
+        return os.environ.get(IDENTITY_KEY, "").encode()
+
+    @property
+    def jobs(self) -> int:
+        """How many worker processes."""
+        return self.config.jobs or os.cpu_count() or 1
+
+    @property
+    def baseline_path(self) -> Path:
+        """Where the baseline is, or would be."""
+        return self.wanted.baseline or self.beside_config(self.config, self.config.baseline)
+
+    def baseline(self) -> Baseline | None:
+        """The known findings, None when there is no such file (and none was asked for) or they are not wanted."""
+        if self.wanted.no_baseline:
+            return None
+        if self.wanted.baseline is None and not self.baseline_path.is_file():
+            return None
+        return load_baseline(self.baseline_path)
+
+    # --- running ---
+
+    def scan(self, source: Source) -> ScanResult:
+        """Reads the source, with a progress bar and a summary on standard error."""
+        with Progress(self._shows_progress()) as progress:
+            result = scan(source, self.matcher, jobs=self.jobs, progress=progress)
+        if not self.wanted.quiet:
+            self._tell(result, progress.took)
+        return result
+
+    def judge(self, result: ScanResult, *, whole: bool) -> Decision:
+        """What the policy and the baseline make of it."""
+        known: Known = NOTHING_KNOWN
+        baseline = self.baseline()
+        if baseline is not None:
+            known = match(baseline, result.findings, baseline.identities(self.pepper, self.matcher.mask))
+        return decide(result, self.config.policy(whole=whole), known, today=datetime.now(UTC).date())
+
+    def run(self, source: Source, *, whole: bool = False, after: Callable[[ScanResult], ScanResult] | None = None) -> int:
+        """Scans, judges, writes every report and returns the exit code."""
+        result = self.scan(source)
+        decision = self.judge(after(result) if after else result, whole=whole)
+        self.write(decision)
+        return int(decision.exit_code)
+
+    def write(self, decision: Decision) -> None:
+        """Writes every report that was asked for; files first, so that a broken pipe loses none of them."""
+        fingerprints = Identities(pepper=self.pepper, mask=self.matcher.mask)
+        for name, path in sorted(self._targets, key=lambda target: target[1] is None):
+            options = reports.Options(
+                fingerprints=fingerprints,
+                mask=self.matcher.mask,
+                colour=path is None and self._colour(sys.stdout.isatty()),
+                group=self.wanted.group,
+                verbosity=self.wanted.verbose - self.wanted.quiet,
+            )
+            text = reports.render(name, decision, self.rules, options)
+            if path is None:
+                sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+                sys.stdout.flush()
+            else:
+                path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+
+    def _tell(self, result: ScanResult, took: float) -> None:
+        stats = result.stats
+        commits = f" of {stats.commits:,} commits" if stats.commits else ""
+        rate = f", {amount(round(stats.size / took))}/s" if took > 0.05 and stats.size else ""
+        sys.stderr.write(
+            f"keysweep: read {stats.contents:,} items{commits}, {amount(stats.size)}, in {duration(took)}{rate}\n"
+        )
+
+    def _colour(self, terminal: bool) -> bool:
+        if self.wanted.colour is not None:
+            return self.wanted.colour
+        return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def _shows_progress(self) -> bool:
+        if self.wanted.progress is not None:
+            return self.wanted.progress
+        return sys.stderr.isatty() and not self.wanted.quiet
+
+
+def _home(folder: Path) -> Path:
+    """The folder whose configuration holds here: the nearest one upwards that has one, as far as the repository's top."""
+    from scanner.config import CONFIG_NAME, PYPROJECT  # noqa: PLC0415
+
+    for place in (folder, *folder.parents):
+        if (place / CONFIG_NAME).exists() or (place / PYPROJECT).exists() or (place / ".git").exists():
+            return place
+    return folder
+
+
+def _target(text: str) -> tuple[str, Path | None]:
+    name, separator, path = text.partition(":")
+    reports.check_format(name)
+    if separator and not path:
+        raise UsageError(f"report '{text}' has no path behind the colon")
+    return name, Path(path) if path and path != "-" else None
