@@ -1,0 +1,104 @@
+"""What a repository is, for people: its branch, its worktrees, its submodules. GitPython reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanner.sources.git import GitError, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Submodule:
+    """A submodule of HEAD: where it is, its name in .gitmodules, and its own repository's folder, if here."""
+
+    path: str
+    name: str
+    git_dir: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A repository in words. `branch` is "" when HEAD names no branch; `worktrees` counts linked ones."""
+
+    branch: str
+    worktrees: int
+    submodules: tuple[Submodule, ...]
+
+
+def describe(repository: Repository) -> Description:
+    """Describes a repository, running nothing that it configures. Where GitPython cannot read it (a new object
+    format, a hostile configuration), git's plumbing answers."""
+    try:
+        branch, modules = _by_gitpython(repository)
+    except Exception:
+        branch, modules = _by_git(repository)
+    submodules = tuple(
+        Submodule(path, name, _own_git_dir(repository, path, name)) for path, name in sorted(set(modules))
+    )
+    return Description(branch, _worktrees(repository), submodules)
+
+
+def _by_gitpython(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
+    import git  # noqa: PLC0415 - 109 ms, and needed here only
+
+    class Refusing(git.Git):
+        """GitPython's own way to run git, closed: its environment is not guarded as ours is."""
+
+        def execute(self, *_args: object, **_options: object) -> str:  # type: ignore[override]
+            raise RuntimeError("GitPython may not run git here")
+
+    class Reader(git.Repo):
+        """Reads files only: the object database in Python, and no git process."""
+
+        GitCommandWrapperType = Refusing
+
+    with Reader(repository.git_dir, odbt=git.GitDB, expand_vars=False) as repo:
+        if not repo.head.is_valid():
+            return _by_git(repository)
+        branch = "" if repo.head.is_detached else repo.head.reference.name
+        return branch, [(str(module.path), module.name) for module in repo.submodules]
+
+
+def _by_git(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
+    branch = _answer(repository, "symbolic-ref", "--short", "-q", "HEAD").strip()
+    text = _answer(repository, "config", "--blob", "HEAD:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
+    modules = []
+    for item in text.split("\0"):
+        key, _, path = item.partition("\n")
+        if path:
+            modules.append((path, key.removeprefix("submodule.").removesuffix(".path")))
+    return branch, modules
+
+
+def _answer(repository: Repository, *args: str) -> str:
+    try:
+        return repository.run(*args).decode("utf-8", "backslashreplace")
+    except GitError:  # a detached or unborn HEAD, no .gitmodules
+        return ""
+
+
+def _own_git_dir(repository: Repository, path: str, name: str) -> str | None:
+    """Where a submodule's repository is; never outside of this one, whatever .gitmodules says."""
+    return next((str(place) for place in _places(repository, path, name) if (place / "HEAD").is_file()), None)
+
+
+def _places(repository: Repository, path: str, name: str) -> Iterable[Path]:
+    roots = [(Path(repository.common_dir, "modules"), Path(name))]
+    if repository.work_tree is not None:
+        roots.append((Path(repository.work_tree), Path(path, ".git")))
+    for root, inside in roots:
+        place = (root / inside).resolve()
+        if place.is_relative_to(root.resolve()) and place != root.resolve():
+            yield place
+
+
+def _worktrees(repository: Repository) -> int:
+    try:
+        return sum(1 for _ in Path(repository.common_dir, "worktrees").iterdir())
+    except OSError:
+        return 0
+
+
+__all__ = ["Description", "Submodule", "describe"]
