@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ _REFERENCE = re.compile(
     rb"|(?:os\.)?environ\b|os\.getenv|process\.env|import\.meta|getenv|ENV\[|env\(|System\.getenv|secrets?[.\[]"
     rb"|var\.|vault:|op://|ref\+|arn:aws:|data\.|local\.|config[.\[]|settings\.|self\.|this\.|params[.\[]|args\.)"
 )
-_INSIDE = re.compile(rb"\$\{[^}]{1,120}\}|\$\([^)]{1,120}\)|\{\{[^}]{0,120}\}\}|<[A-Za-z][\w .-]{1,60}>|%\([A-Za-z_]\w{0,60}\)s")
+_INSIDE = re.compile(
+    rb"\$\{[^}]{1,120}\}|\$\([^)]{1,120}\)|\{\{[^}]{0,120}\}\}|<[A-Za-z][\w .-]{1,60}>|%\([A-Za-z_]\w{0,60}\)s"
+)
 
 
 def reference(candidate: Candidate) -> str:
@@ -73,17 +76,13 @@ def reference(candidate: Candidate) -> str:
 
 _RUN = re.compile(rb"(.)\1{5,}", re.DOTALL)
 _CYCLE = re.compile(rb"^(.{1,6})\1{2,}.{0,5}$", re.DOTALL)
-_SEQUENCES = tuple(
-    text + text[:6]
-    for text in (b"0123456789", b"1234567890", b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789abcdef")
-) + (b"fedcba9876543210", b"9876543210", b"qwertyuiop")
 
 
 def repetition(candidate: Candidate) -> str:
     """Repeated or sequential characters: xxxxxxxx, abababab, 12345678, abcdefgh."""
     secret = candidate.secret
     run = _RUN.search(secret)
-    if run and len(run.group()) * 4 >= len(secret) or (len(secret) <= 512 and _CYCLE.match(secret)):
+    if (run and len(run.group()) * 4 >= len(secret)) or (len(secret) <= 512 and _CYCLE.match(secret)):
         return "its characters repeat"
     if len(set(secret)) <= 3 and len(secret) >= 8:
         return "it has hardly any different characters"
@@ -96,7 +95,7 @@ def sequential(value: bytes) -> int:
     """How many bytes of the value stand in rising or falling runs of six or more (1234567, abcdef, …)."""
     total = step = 0
     run = 1
-    for left, right in zip(value, value[1:], strict=False):
+    for left, right in pairwise(value):
         if right - left == step and step in (1, -1):
             run += 1
             continue
@@ -107,10 +106,12 @@ def sequential(value: bytes) -> int:
 
 def truncation(candidate: Candidate) -> str:
     """A key that was cut or masked by its writer: `abcd...`, `abcd…`, `abcd****`."""
-    cut = candidate.after.startswith((b"...", b"\xe2\x80\xa6", b"***", b"\xe2\x80\xa2\xe2\x80\xa2", b"[...]"))
+    cut = _CUT.match(candidate.after) is not None
     inside = b"..." in candidate.secret or b"***" in candidate.secret or b"\xe2\x80\xa6" in candidate.secret
     return "it was cut or masked where it was written" if cut or inside else ""
 
+
+_CUT = re.compile(rb"[:._/\-]?(?:\.\.\.|\xe2\x80\xa6|\*\*\*|\xe2\x80\xa2\xe2\x80\xa2|\[\.\.\.\])|[!-~]{0,8}\*{8}")
 
 DEFAULTS: dict[str, Check] = {
     "placeholder": placeholder,
@@ -154,7 +155,9 @@ def needs(classes: tuple[str, ...]) -> Check:
 _KINDS: dict[str, re.Pattern[bytes]] = {
     "uuid": re.compile(rb"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
     "hex": re.compile(rb"(?i)(?:0x)?[0-9a-f]{6,}"),
-    "path": re.compile(rb"(?:[A-Za-z]:\\|~/|\.{1,2}/|/).*|[\w.@-]+(?:/[\w.@-]+)+\.\w{1,5}|(?:[\w.@-]{1,40}/){2,}[\w.@-]*", re.DOTALL),
+    "path": re.compile(
+        rb"(?:[A-Za-z]:\\|~/|\.{1,2}/|/).*|[\w.@-]+(?:/[\w.@-]+)+\.\w{1,5}|(?:[\w.@-]{1,40}/){2,}[\w.@-]*", re.DOTALL
+    ),
     "identifier": re.compile(
         rb"[A-Za-z_]+(?:[._:-]{1,2}[A-Za-z_]+)*(?:\(\)?|\[\]?)?|[a-z]+(?:[A-Z][a-z]+)+[0-9]{0,2}|[A-Z]+(?:_[A-Z0-9]+)+"
         rb"|(?:[A-Za-z]{2,}[0-9]{0,2}[._-])+[A-Za-z]{2,}[0-9]{0,2}"
@@ -282,7 +285,10 @@ def build(name: str, value: object) -> Check | None:
 
 
 _FLAGS: dict[str, Check] = {"base64": is_base64, "jwt": is_jwt, "random": is_random}
-_LISTS: dict[str, tuple[Callable[[tuple[str, ...]], Check], object]] = {"needs": (needs, _CLASSES), "reject": (reject, _KINDS)}
+_LISTS: dict[str, tuple[Callable[[tuple[str, ...]], Check], object]] = {
+    "needs": (needs, _CLASSES),
+    "reject": (reject, _KINDS),
+}
 NAMES = frozenset({*DEFAULTS, *_FLAGS, *_LISTS, "entropy", "checksum"})
 
 

@@ -261,7 +261,8 @@ def _unpack(packed: tuple[tuple[Any, ...], ...]) -> Parcel:
 
 
 def _finding(values: tuple[Any, ...]) -> Finding:
-    return Finding(*values[:_SECRET_AT], Secret(values[_SECRET_AT]), *values[_SECRET_AT + 1 :])
+    named = dict(zip(_FIELDS, values, strict=True))
+    return Finding(**{**named, "secret": Secret(named["secret"])})
 
 
 @dataclass(frozen=True, slots=True, order=True)

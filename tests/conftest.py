@@ -1,0 +1,45 @@
+"""What all tests share: the shipped rules, a matcher, fresh keys, and a cache folder that is not the user's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scanner.fakes import Fake, KeyMaker
+from scanner.matcher import Matcher
+from scanner.rule import RuleSet, load_rules
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Every test run starts with an empty cache folder of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KEYSWEEP_CACHE_DIR", str(folder))
+        patch.delenv("KEYSWEEP_IDENTITY_KEY", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def rules(own_cache: Path) -> RuleSet:
+    """All shipped rules."""
+    return load_rules()
+
+
+@pytest.fixture(scope="session")
+def matcher(rules: RuleSet) -> Matcher:
+    """A matcher over all shipped rules."""
+    return Matcher(rules)
+
+
+@pytest.fixture(scope="session")
+def new_key(rules: RuleSet) -> Callable[..., Fake]:
+    """`new_key("github-personal-access-token")`: a fresh key of a rule, different in every run, that no provider ever issued."""
+
+    def make(rule_id: str, environment: str = "", **options: bool) -> Fake:
+        return KeyMaker(rules.get(rule_id), random.Random()).make(environment, **options)
+
+    return make
