@@ -193,9 +193,9 @@ _ESCAPE = re.compile(rb"(?:\\[abfnrtv0]|\\u00[0-9a-fA-F]{2}|\\x[0-9a-fA-F]{2}|%[
 
 def specificity(attempt: Attempt) -> tuple[int, int, int, int, int, int, str]:
     """The order in which rules claim bytes, the most specific first: a format of its own before one known by its
-    context, before the generic rules (a priority below zero makes one of them); then the surer rule; then the higher
-    priority; then the longer key; then the longer keyword; then the name."""
+    context, before one of negative priority (headers, URLs: any service's), before the generic rules; then the surer
+    rule; then the higher priority; then the longer key; then the longer keyword; then the name."""
     rule = attempt.rule
-    family = 2 if rule.provider == "generic" or rule.priority < 0 else int(rule.context)
+    family = 3 if rule.provider == "generic" else 2 if rule.priority < 0 else int(rule.context)
     longest = max(len(keyword.text) for keyword in rule.keywords)
     return family, rule.confidence.rank, -rule.priority, attempt.start - attempt.end, -longest, attempt.start, rule.id
