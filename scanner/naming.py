@@ -8,22 +8,30 @@ from functools import lru_cache
 LOOK_BACK = 200
 """How far before a value its name may begin, in bytes."""
 
+_SCHEMES = rb"(?i:Bearer|Basic|Token|Digest|Key|Bot|Api-?Key|SSWS|GenieKey|Splunk|OAuth)"
 _ASSIGNED = re.compile(
     rb"""(?x)
-    (?P<name>[A-Za-z_][A-Za-z0-9_.\-]{0,80}) \s{0,2}
-    (?: (?: \\?["'`] )? \]? \s{0,12} (?: :=|=>|->|\?=|\|\|=|==?=?|:=?|<-|,|\s=\s ) \s{0,12}   # name = value, "name": value, ("name", value
-      | \s{0,2} [(\[] \s{0,4}                                                         # name(value
-      | [^<>"'\n]{0,40} >\s{0,4}                                                      # <name>value
-      | \s{1,8}                                                                       # --name value, ENV NAME value
+    (?P<name> [A-Za-z_][A-Za-z0-9_.\-]{0,80} ) \s{0,2}
+    (?: (?: \\?["'`] )? \]? \s{0,12}                          # name = value, "name": value
+        (?: :=|=>|->|\?\?=?|\?=|\|\|=?|==?=?|:=?|<-|\s=\s ) \s{0,12}
+      | \\?["'`] \s{0,4} , \s{0,12}                           # ("name", value
+      | \s{0,2} [(\[] \s{0,4}                                 # name(value
+      | [^<>"'\n]{0,40} > \s{0,4}                             # <name>value
+      | \s{1,8}                                               # --name value, ENV NAME value
     )
-    (?: (?:[bruf@$]|rb|br|(?:String|string|str|bytes)\s?[=(]\s?) )?
-    (?: \\?["'`]{0,3} )
-    (?: (?i: Bearer|Basic|Token|Digest|Key|Api-?Key|SSWS|GenieKey|Splunk|OAuth) [\s=:]{1,3}["']? )?
+    (?: [bruf@$] | rb | br | (?:String|string|str|bytes)\s?[=(]\s? )?
+    \\?["'`]{0,3}
+    (?: """
+    + _SCHEMES
+    + rb""" [\s=:]{1,3} ["']? )?
     \Z"""
 )
-_SCHEME = re.compile(rb"""(?i)\b(Bearer|Basic|Token|ApiKey|SSWS|GenieKey|Splunk|OAuth)[ =]{1,3}["'`]?\Z""")
-_EMPTY_NAMES = frozenset({b"value", b"val", b"default", b"string", b"content", b"data", b"var", b"const", b"let", b"export", b"env"})
-_NAMED_BEFORE = re.compile(rb"""(?i)(?:\bname|\bkey|\bvariable)["']?\s{0,4}[=:]\s{0,4}["']?([A-Za-z_][\w.\-]{0,80})|variable\s+"([\w-]{1,80})""")
+_SCHEME = re.compile(rb"\b(" + _SCHEMES + rb""")[ =]{1,3}["'`]?\Z""")
+_EMPTY_NAMES = frozenset(b"value val default string content data var const let export env".split())
+_NAMED_BEFORE = re.compile(
+    rb"""(?ix) (?: \bname | \bkey | \bvariable ) ["']? \s{0,4} [=:] \s{0,4} ["']? ( [A-Za-z_][\w.\-]{0,80} )
+    | variable \s+ " ( [\w-]{1,80} )"""
+)
 
 
 def assigned_name(data: bytes, start: int) -> bytes | None:
@@ -62,7 +70,10 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     return best
 
 
-_NAME_START = re.compile(rb"(?:^|(?<=[^A-Za-z0-9_.\-]))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|SSWS|GenieKey|Splunk|OAuth)[\s=:])", re.M)
+_NAME_START = re.compile(
+    rb"(?:^|(?<=[^A-Za-z0-9_.\-]))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:])",
+    re.MULTILINE,
+)
 
 
 def _name_starts(text: bytes) -> list[int]:
@@ -72,18 +83,18 @@ def _name_starts(text: bytes) -> list[int]:
 _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 _SECRETISH = re.compile(
-    rb"(?i)key|token|secret|passw|passphrase|pwd|\bpass\b|_pass\b|auth|cred|bearer|private|signing|\bpat\b|_pat\b|dsn|webhook"
-    rb"|licen[sc]e|session|cookie|jwt|\bapi\b|_sk\b|connection_?string"
+    rb"(?i)key|token|secret|passw|passphrase|pwd|\bpass\b|_pass\b|auth|cred|bearer|private|signing|\bpat\b|_pat\b|dsn"
+    rb"|webhook|licen[sc]e|session|cookie|jwt|\bapi\b|_sk\b|connection_?string"
 )
 _HARMLESS_ANYWHERE = frozenset(
-    b"hash sha sha1 sha2 sha256 sha384 sha512 md5 checksum digest commit revision integrity etag public pub fingerprint uuid guid"
-    b" thumbprint signature version".split()
+    b"hash sha sha1 sha2 sha256 sha384 sha512 md5 checksum digest commit revision integrity etag public pub fingerprint"
+    b" uuid guid thumbprint signature version".split()
 )
 _HARMLESS_LAST = frozenset(
-    b"id ids url uri link path file filename dir name names type types kind class length size len count limit limits expiry expires"
-    b" ttl age timeout user username email host port region zone color format policy field header prefix suffix label title"
-    b" description message text placeholder pattern regex rev page index algorithm alg method endpoint arn scope scopes"
-    b" status state mode hint help error".split()
+    b"id ids url uri link path file filename dir name names type types kind class length size len count limit limits"
+    b" expiry expires ttl age timeout user username email host port region zone color format policy field header prefix"
+    b" suffix label title description message text placeholder pattern regex rev page index algorithm alg method"
+    b" endpoint arn scope scopes status state mode hint help error".split()
 )
 
 
@@ -107,7 +118,7 @@ def sounds_harmless(name: bytes) -> bool:
 
 
 _FOLLOWING = re.compile(
-    rb"(?i)(?:api|key|token|secret|auth|access|client|app|pass|pat|admin|user|account|service|cloud|prod|dev|test|live|io|com|hq)"
+    rb"(?i)api|key|token|secret|auth|access|client|app|pass|pat|admin|user|account|service|cloud|prod|dev|test|live|io|com"
 )
 
 
