@@ -202,6 +202,12 @@ def _crc32_base62(key: bytes) -> bytes:
     return _base62(zlib.crc32(body), 6)
 
 
+def _crc32_grafana(key: bytes) -> bytes:
+    """The last eight characters of a `glsa_` token: CRC32, its bytes in little-endian order, in hexadecimal
+    (https://github.com/grafana/grafana, package satokengen)."""
+    return zlib.crc32(key[:-9]).to_bytes(4, "little").hex().encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Checksum:
     """A format's own checksum: the last `width` bytes of the key are what `of(key)` says they should be."""
@@ -213,6 +219,8 @@ class Checksum:
 
 CHECKSUMS: dict[str, Checksum] = {
     "github": Checksum(6, _crc32_base62, "CRC32 of the random part in base 62, the key's last six characters"),
+    "grafana": Checksum(8, _crc32_grafana, "CRC32 of all before the last underscore, eight hexadecimal digits"),
+    "atlassian": Checksum(8, lambda key: b"%08X" % zlib.crc32(key[:-8]), "CRC32 of all before the last eight digits"),
 }
 
 

@@ -90,7 +90,7 @@ _PADDING = re.compile(rb"={0,2}")
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){12,}\Z")
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*\Z")
 _WRAP = re.compile(rb"[ \t\"'+\\,]{0,40}\r?\n[ \t\"'+]{0,80}")
-# In base64 of ASCII and UTF-16 every fourth character stands for a byte below 128; gzip and zlib begin in their own way.
+# In base64 of ASCII and UTF-16 every fourth character stands for a byte below 128; gzip and zlib have other beginnings.
 _PLAUSIBLE = re.compile(rb"[A-Za-f].{3}[A-Za-f].{3}[A-Za-f]|H4sI|e(?:AE|F4|J[wxyz]|N[opqr])")
 
 

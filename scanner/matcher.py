@@ -6,6 +6,7 @@ The findings of a chunk depend on its bytes and the rules only: not on the prefi
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from functools import cached_property
 from scanner import decode
 from scanner.checks import entropy
 from scanner.models import MASK, Allow, Chunk, Finding, Location, Secret
-from scanner.naming import assigned_name
+from scanner.naming import LOOK_BACK, assigned_name
 from scanner.prefilter.aho import AhoPrefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows, specificity
@@ -92,9 +93,9 @@ class Matcher:
         """The chunk's findings, in order of place."""
         data = chunk.data
         end = len(data) if chunk.end < 0 else chunk.end
-        hits = self.hits(data, chunk.start, end, chunk.origin.path)
-        for hit in hits:
-            if hit.attempt.rule.id in self.rules.selected and hit.start < max(end, chunk.start + 1) and hit.end > chunk.start:
+        for hit in self.hits(data, chunk.start, end, chunk.origin.path):
+            inside = hit.start < max(end, chunk.start + 1) and hit.end > chunk.start
+            if inside and hit.attempt.rule.id in self.rules.selected:
                 yield self._finding(chunk, hit)
 
     def hits(self, data: bytes, start: int, end: int, path: str | None = None) -> list[Hit]:
@@ -102,7 +103,7 @@ class Matcher:
 
         Without a path, rules that look at certain files only look at this, too: what is shown must hide everything.
         """
-        return sorted(_settle(self._confirmed(data, start, end, path, 0)), key=lambda hit: (hit.start, hit.end))
+        return _settle(self._confirmed(data, start, end, path, 0))
 
     def _confirmed(self, data: bytes, start: int, end: int, path: str | None, depth: int) -> Iterator[Hit]:
         for attempt, probe in self._attempts(data, start, end, path):
@@ -159,8 +160,7 @@ class Matcher:
         attempt, rule = hit.attempt, hit.attempt.rule
         key = hit.data[attempt.start : attempt.end]
         secret = hit.data[attempt.secret_start : attempt.secret_end]
-        name = attempt.name if rule.context else _variable(hit.data, attempt.start)
-        line = self._line(chunk.data, hit)
+        name = attempt.name if rule.context else assigned_name(hit.data, attempt.start)
         return Finding(
             rule_id=rule.id,
             provider=rule.provider,
@@ -172,13 +172,23 @@ class Matcher:
             location=_locate(chunk, hit.start, hit.end),
             origin=chunk.origin,
             environment=attempt.environment,
-            variable=self.mask(_show(name)) if name else "",
-            text=line,
+            variable=self._variable(hit, name or b""),
+            text=self._line(chunk.data, hit),
             entropy=round(entropy(secret), 2),
             decoded=hit.decoded,
             sample=hit.sample,
             allow=self._allow(chunk.data, hit),
         )
+
+    def _variable(self, hit: Hit, name: bytes) -> str:
+        """The name a key is assigned to; none when it tells nothing, or holds a key that stands before."""
+        before = max(0, hit.attempt.start - LOOK_BACK)
+        if len(name) < 2 or any(
+            other.data[other.attempt.secret_start : other.attempt.secret_end] in name
+            for other in self.hits(hit.data, before, hit.attempt.end)
+        ):
+            return ""
+        return self.mask(_show(name))
 
     def _line(self, data: bytes, hit: Hit) -> str:
         """The line of a key with every key on it masked, shortened around the key."""
@@ -234,12 +244,18 @@ _ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200
 
 
 def _settle(hits: Iterable[Hit]) -> list[Hit]:
-    """One hit for each stretch of bytes: where stretches overlap, the most specific rule keeps it."""
-    kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda hit: (len(hit.decoded) > 0 and hit.attempt.rule.context, specificity(hit.attempt))):
-        if not any(hit.start < other.end and hit.end > other.start for other in kept):
-            kept.append(hit)
-    return kept
+    """One hit for each stretch of bytes, by place: where stretches overlap, the most specific rule keeps it."""
+    kept: list[tuple[int, int, Hit]] = []
+    for hit in sorted(hits, key=_claim):
+        at = bisect_left(kept, hit.end, key=lambda item: item[0])
+        if at == 0 or kept[at - 1][1] <= hit.start:
+            kept.insert(at, (hit.start, hit.end, hit))
+    return [hit for _, _, hit in kept]
+
+
+def _claim(hit: Hit) -> tuple[object, ...]:
+    """A key in disguise that is only known by its context comes last: the text around it is not its own."""
+    return bool(hit.decoded) and hit.attempt.rule.context, specificity(hit.attempt)
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -259,12 +275,6 @@ def _masked_key(key: bytes, attempt: Attempt) -> str:
 
 def _show(text: bytes) -> str:
     return text.decode("utf-8", "replace")
-
-
-def _variable(data: bytes, start: int) -> bytes | None:
-    """The name that a key with a format of its own is assigned to on its line."""
-    name = assigned_name(data, start)
-    return name if name and len(name) > 1 else None
 
 
 def _locate(chunk: Chunk, start: int, end: int) -> Location:
