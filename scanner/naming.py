@@ -88,7 +88,7 @@ _SECRETISH = re.compile(
 )
 _HARMLESS_ANYWHERE = frozenset(
     b"hash sha sha1 sha2 sha256 sha384 sha512 md5 checksum digest commit revision integrity etag public pub fingerprint"
-    b" uuid guid thumbprint signature version".split()
+    b" uuid guid thumbprint signature version csrf xsrf".split()
 )
 _HARMLESS_LAST = frozenset(
     b"id ids url uri link path file filename dir name names type types kind class length size len count limit limits"
