@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from scanner.sources.git import GitError, Repository
+from scanner.sources.git_batch import read_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def describe(repository: Repository) -> Description:
 
 def _by_gitpython(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
     import git  # noqa: PLC0415 - 109 ms, and needed here only
+    import gitdb  # type: ignore[import-untyped]  # noqa: PLC0415 - GitPython's object database
 
     class Refusing(git.Git):
         """GitPython's own way to run git, closed: its environment is not guarded as ours is."""
@@ -49,12 +52,28 @@ def _by_gitpython(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
         def execute(self, *_args: object, **_options: object) -> str:  # type: ignore[override]
             raise RuntimeError("GitPython may not run git here")
 
+    class Objects(gitdb.db.base.ObjectDBR):  # type: ignore[misc]
+        """GitPython's objects, read through the guarded git."""
+
+        def __init__(self, _folder: str) -> None:
+            super().__init__()
+
+        def stream(self, sha: bytes) -> gitdb.OStream:
+            (item,) = read_objects(repository.git, [sha.hex()])
+            if item.problem or item.large:
+                raise gitdb.exc.BadObject(sha)
+            return gitdb.OStream(sha, item.kind.encode(), item.size, BytesIO(item.data))
+
+        def info(self, sha: bytes) -> gitdb.OInfo:
+            stream = self.stream(sha)
+            return gitdb.OInfo(sha, stream.type, stream.size)
+
     class Reader(git.Repo):
-        """Reads files only: the object database in Python, and no git process."""
+        """Reads a repository's files itself, and its objects through us."""
 
         GitCommandWrapperType = Refusing
 
-    with Reader(repository.git_dir, odbt=git.GitDB, expand_vars=False) as repo:
+    with Reader(repository.git_dir, odbt=Objects, expand_vars=False) as repo:
         if not repo.head.is_valid():
             return _by_git(repository)
         branch = "" if repo.head.is_detached else repo.head.reference.name
