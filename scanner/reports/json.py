@@ -26,8 +26,8 @@ def render(decision: Decision, rules: RuleSet, options: Options) -> str:
     """The report, ASCII only (everything else escaped), ending with a newline."""
     options.fingerprints.prepare(decision.findings)
     everything = (*decision.findings, *(item.finding for item in decision.suppressed))
-    secrets = dict.fromkeys(options.fingerprints.same(f) for f in everything)
-    page = _Page(decision, rules, options, {secret: number for number, secret in enumerate(secrets, start=1)})
+    different = dict.fromkeys(options.fingerprints.same(f) for f in everything)
+    page = _Page(decision, rules, options, {same: number for number, same in enumerate(different, start=1)})
     return json.dumps(page.report(), indent=2) + "\n"
 
 

@@ -115,19 +115,14 @@ class _Log:
     # -- rules --------------------------------------------------------------------------------------------------
 
     def _descriptors(self, kept: Sequence[Finding]) -> list[Any]:
-        """The rules that were looked for, each in the variants it can have, and whatever the results name beside."""
+        """The rules that the results name, and no others: all of them, each with its help, make 700 kB."""
         descriptors: dict[str, Any] = {}
-        for rule in self.rules:
-            if rule.id in self.rules.selected:
-                for variant in ("", "test") if "test" in rule.environment_names else ("",):
-                    descriptor = _descriptor(rule, variant)
-                    descriptors[descriptor.id] = descriptor
         for finding in kept:
-            known = self.rules.by_id.get(finding.rule_id)
-            wanted = _rule_id(finding)
-            if wanted not in descriptors:
-                descriptors[wanted] = _descriptor(known or _stand_in(finding), _variant(finding))
-        return [descriptors[rule_id] for rule_id in sorted(descriptors)]
+            name = _rule_id(finding)
+            if name not in descriptors:
+                rule = self.rules.by_id.get(finding.rule_id) or _stand_in(finding)
+                descriptors[name] = _descriptor(rule, _variant(finding))
+        return [descriptors[name] for name in sorted(descriptors)]
 
     # -- results ------------------------------------------------------------------------------------------------
 
@@ -154,7 +149,7 @@ class _Log:
             parts.append(f"It stands {where(finding)}, not in a file's content{exactly}.")
         history = finding.history
         if history is not None and history.introduced is not None:
-            since = f"In the history since {self._foreign(history.introduced.date[:10])}"
+            since = f"In the history since {self._foreign(history.introduced.date)[:10]}"
             state = "still in HEAD" if history.in_head else "no longer in HEAD, but still readable"
             parts.append(f"{since} (commit {history.introduced.id[:8]}), {state}.")
         if finding.decoded:

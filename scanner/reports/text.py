@@ -162,7 +162,7 @@ class _Page:
 
     def _commit(self, commit: CommitRef) -> str:
         merge = ", a merge" if commit.merge else ""
-        return f"{commit.id[:8]} ({self._foreign(commit.author)}, {self._foreign(commit.date[:10])}{merge})"
+        return f"{commit.id[:8]} ({self._foreign(commit.author)}, {self._foreign(commit.date)[:10]}{merge})"
 
     def _elsewhere(self, others: Sequence[Finding]) -> Iterator[str]:
         shown = others if self.options.verbosity > 0 else others[:_SHORT_LIST]
