@@ -1,8 +1,8 @@
 """Known findings, written down: `.keysweep-baseline`.
 
-The first line says how the file was made, every further line is one entry, sorted, so that two branches that
-each add an entry merge by themselves and a reviewer sees one line for one key. It is meant to be committed: it
-holds no secret, and nothing against which a reader could test guesses cheaply (see `identity`).
+The first line says how the file was made, every further line is one entry, sorted, so that a reviewer sees one line
+for one key, and entries of two branches seldom touch. It is meant to be committed: it holds no secret, and nothing
+against which a reader could test guesses cheaply (see `identity`).
 """
 
 from __future__ import annotations

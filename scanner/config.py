@@ -121,23 +121,24 @@ def _read(path: Path) -> bytes:
 
 def _toml(data: bytes | str, name: str) -> dict[str, Any]:
     try:
-        text = data.decode() if isinstance(data, bytes) else data
-        return tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+        text = (data.decode() if isinstance(data, bytes) else data).removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: not UTF-8 text, which TOML must be") from error
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, reason = _broken(str(error))
+        line, reason = _broken(str(error), text)
         raise ConfigError(f"{name}:{line}: not valid TOML: {reason}") from error
     except RecursionError as error:
         raise ConfigError(f"{name}: not valid TOML: nested too deeply") from error
 
 
-def _broken(message: str) -> tuple[str, str]:
+def _broken(message: str, text: str) -> tuple[int, str]:
     """Line and reason of a TOML error; the reason shortened, since it may quote the file."""
     found = re.search(r"\s*\(at line (\d+), column \d+\)", message)
     if found:
-        return found[1], message[: found.start()][:120]
-    return "end", re.sub(r"\s*\(at end of document\)", "", message)[:120]
+        return int(found[1]), message[: found.start()][:120]
+    return text.rstrip("\n").count("\n") + 1, re.sub(r"\s*\(at end of document\)", "", message)[:120]
 
 
 def _section(table: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
+from fnmatch import fnmatchcase
 
 from scanner.baseline import NOTHING_KNOWN, Entry, Known
 from scanner.errors import UsageError
@@ -172,7 +173,7 @@ def _suppression(finding: Finding, policy: Policy, entry: Entry | None, today: d
 
 
 def _allows(rule_id: str, finding: Finding) -> bool:
-    return rule_id in ("", finding.rule_id, finding.provider)
+    return rule_id in ("", finding.provider) or fnmatchcase(finding.rule_id, rule_id)
 
 
 def _exit_code(failing: tuple[Finding, ...], result: ScanResult) -> Exit:
