@@ -266,6 +266,20 @@ class TestText:
         assert lines[4] == "   | " + " " * 11 + "^" * 16
 
 
+    def test_marks_each_of_two_keys_on_one_line(self) -> None:
+        line = f"a=lt_live_{MASK} b=lt_live_{MASK}"
+        first, second = (made(text=line, location=Location("a", n, n + 9, 1, n, 1, n + 9)) for n in (3, 50))
+        lines = text(judged(first, second)).splitlines()
+        marks = [line.index("^") for line in lines if "^" in line]
+        assert marks == [4 + line.index("lt"), 4 + line.rindex("lt")]
+
+    def test_does_not_mark_when_it_cannot_tell(self) -> None:
+        line = f"…lt_live_{MASK} b"
+        first, second = (made(text=line, location=Location("a", n, n + 9, 1, n, 1, n + 9)) for n in (3, 50))
+        report = text(judged(first, second))
+        assert "^" not in report and report.count(f"= key: lt_live_{MASK}") == 2
+
+
 HOSTILE = "a\x1b[2Jb\nclean: c\r\u202egnp.exe\u200b\x07\x9b\u2028d\udcff"
 
 

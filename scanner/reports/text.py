@@ -41,9 +41,24 @@ _SUPPRESSED_BY = {
 
 def render(decision: Decision, rules: RuleSet, options: Options) -> str:
     """The whole report; "" when it is quiet and there is nothing to say."""
-    page = _Page(decision, rules, options)
+    page = _Page(decision, rules, options, _neighbours(decision.result.findings))
     parts = page.quiet() if options.verbosity < 0 else page.full()
     return "".join(f"{line}\n" for line in parts)
+
+
+_Line = tuple[str, str, int, str]
+
+
+def _line_of(finding: Finding) -> _Line:
+    return finding.location.path, finding.origin.object_id, finding.location.line, finding.masked
+
+
+def _neighbours(findings: Sequence[Finding]) -> dict[_Line, list[int]]:
+    """The columns of keys that look alike and stand on one line."""
+    columns: dict[_Line, set[int]] = {}
+    for finding in findings:
+        columns.setdefault(_line_of(finding), set()).add(finding.location.column)
+    return {line: sorted(found) for line, found in columns.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,7 @@ class _Page:
     decision: Decision
     rules: RuleSet
     options: Options
+    neighbours: dict[_Line, list[int]]
 
     # -- the two forms ------------------------------------------------------------------------------------------
 
@@ -107,13 +123,24 @@ class _Page:
         """The masked line, and the marker under the key ("" when the key is not to be seen in it)."""
         text = self.options.mask(finding.text).strip("\r\n")
         kept = text.lstrip()
-        begin = kept.find(finding.masked) if finding.masked else -1
+        begin = self._begin(finding, kept)
         if begin < 0:
             return printable(kept, tab=_TAB), ""
         before = printable(kept[:begin], tab=_TAB)
         key = printable(finding.masked, tab=_TAB)
         after = printable(kept[begin + len(finding.masked) :], tab=_TAB)
         return f"{before}{key}{after}", " " * width(before) + "^" * width(key)
+
+    def _begin(self, finding: Finding, text: str) -> int:
+        """Where in the masked line this key stands, -1 when that cannot be told: masks look alike, so it is the
+        n-th of them only when the line, shortened perhaps, shows as many as were found on it."""
+        alike = self.neighbours.get(_line_of(finding), [])
+        if not finding.masked or text.count(finding.masked) != len(alike):
+            return -1
+        begin = -1
+        for _ in range(alike.index(finding.location.column) + 1):
+            begin = text.find(finding.masked, begin + 1)
+        return begin
 
     def _details(self, finding: Finding, visible: bool) -> Iterator[str]:
         if not visible:
