@@ -695,6 +695,24 @@ def test_parts_do_not_depend_on_their_number(tmp_path: Path) -> None:
     assert all("\n" not in str(part) for part in many)
 
 
+def test_a_part_can_be_split_down_to_one_version(tmp_path: Path) -> None:
+    repo = GitRepo.new(tmp_path / "repo")
+    edits(repo, "file", 6, 200)
+    (_, part) = GitHistory(repo.path).partitions(1)
+    todo: list[Source] = [part]
+    single: list[Source] = []
+    while todo:
+        one = todo.pop()
+        halves = one.partitions(2)
+        (todo if len(halves) > 1 else single).extend(halves)
+    read = [{(one.origin.kind, one.origin.object_id) for one in chunks(leaf)} for leaf in single]
+    assert all(len(ids) <= 1 or all(kind is Kind.PATH_NAME for kind, _ in ids) for ids in read)
+    whole = {(one.origin.kind, one.origin.object_id) for one in chunks(part)}
+    assert {key for ids in read for key in ids if key[0] is not Kind.PATH_NAME} == {
+        key for key in whole if key[0] is not Kind.PATH_NAME
+    }
+
+
 def test_many_versions_are_cut_into_slices(tmp_path: Path) -> None:
     repo = GitRepo.new(tmp_path / "repo")
     stream = ["blob\nmark :1\ndata 1\nx\n"]

@@ -78,7 +78,19 @@ class Part:
                 yield from _READERS[one.sort](self, one.path, versions)
 
     def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
+        """Splits between slices; a single slice is halved, to single out a version that a reader died of."""
+        slices = self.slices if len(self.slices) > 1 else self._halves()
+        return pack(slices, count, self.git, self.width, self.prefix)
+
+    def _halves(self) -> tuple[Slice, ...]:
+        whole = self.slices[0]
+        middle = len(whole.ids) // self.width // 2 * self.width
+        if not middle:
+            return self.slices
+        weight = whole.weight // 2
+        return whole._replace(ids=whole.ids[:middle], weight=weight), whole._replace(
+            ids=whole.ids[middle:], weight=whole.weight - weight
+        )
 
     def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
         return findings
