@@ -99,7 +99,7 @@ class TestText:
             '12 | LOGTALK_API_KEY = "lt_live_********"\n'
             "   |                    ^^^^^^^^^^^^^^^^\n"
             "\n"
-            "help: LogTalk API key: revoke it and make a new one at https://logtalk.io/settings/api-keys\n"
+            "help: LogTalk API key: revoke and renew it at https://logtalk.io/settings/api-keys\n"
             "\n"
             "Found 1 key in 1 place: 1 high.\n"
         )
@@ -151,8 +151,8 @@ class TestText:
             "  = key: lt_live_********\n"
             "  = in a commit message\n"
             "\n"
-            "help: Private key: Make a new key pair, and remove the old public key wherever it is trusted.\n"
-            "help: LogTalk API key: revoke it and make a new one at https://logtalk.io/settings/api-keys\n"
+            "help: Private key: revoke and renew it as follows: Make a new key pair, and remove the old public key wherever it is trusted.\n"
+            "help: LogTalk API key: revoke and renew it at https://logtalk.io/settings/api-keys\n"
             "\n"
             "not read: 1 item\n"
             "  big.bin: larger than 50 MB\n"

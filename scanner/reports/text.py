@@ -210,8 +210,8 @@ class _Page:
             if rule is None or not rule.rotate:
                 continue
             page = rule.rotate.startswith(("https://", "http://"))
-            what = f"revoke it and make a new one at {rule.rotate}" if page else rule.rotate
-            yield f"{self._paint(_CYAN, 'help')}: {rule.name}: {what}"
+            what = f"at {rule.rotate}" if page else f"as follows: {rule.rotate}"
+            yield f"{self._paint(_CYAN, 'help')}: {rule.name}: revoke and renew it {what}"
 
     def _skipped(self) -> Iterator[str]:
         skipped = self.decision.result.skipped
