@@ -7,6 +7,7 @@ import pickle
 import shutil
 import socket
 import stat
+import sys
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -136,19 +137,17 @@ def test_a_key_on_the_edge_of_two_windows_is_found_once(here: Path) -> None:
         assert [one.location.start for one in found] == [1024 - shift]
 
 
-def test_a_deep_tree(here: Path) -> None:
-    deep = here
-    for _ in range(1200):
-        deep = deep / "d"
-        deep.mkdir()
-    key = put("d" + "/d" * 1199 + "/x")
+def test_a_tree_deeper_than_calls_can_be_nested(here: Path) -> None:
+    folders = ["d" + "/d" * below for below in range(sys.getrecursionlimit() + 100)]
+    for folder in folders:
+        Path(folder).mkdir()
+    key = put(f"{folders[-1]}/x")
     try:
-        assert places(read("."))[0][1] == key
-    finally:  # pytest removes old folders by recursion, and would fail on this one in some later run
-        (deep / "x").unlink()
-        while deep != here:
-            deep.rmdir()
-            deep = deep.parent
+        assert places(read(".")) == [(f"{folders[-1]}/x", key)]
+    finally:  # what removes temporary folders nests its calls
+        Path(folders[-1], "x").unlink()
+        for folder in reversed(folders):
+            Path(folder).rmdir()
 
 
 @pytest.mark.parametrize("path", ["missing", "a/missing", "a/x/below", ""])
