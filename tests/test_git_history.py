@@ -774,6 +774,57 @@ def test_a_copy_counts_as_a_path(tmp_path: Path) -> None:
     assert {one.history.paths for one in found_here.values() if one.history} == {3}
 
 
+def random_commits(repo: GitRepo, text: str, seed: int) -> tuple[dict[int, list[int]], dict[int, bool]]:
+    """Commits with random parents, merges and clocks that go wrong, some of which hold the text. Returns each
+    one's parents and whether it holds it; a branch `c<number>` points to each, and HEAD to the last."""
+    draw = random.Random(seed)
+    parents: dict[int, list[int]] = {}
+    holds: dict[int, bool] = {}
+    stream: list[str] = []
+    for number in range(1, 31):
+        older = list(range(max(1, number - 6), number))
+        count = min(len(older), draw.choice([1, 1, 1, 2, 2, 3, 0]))
+        parents[number] = draw.sample(older, count)
+        change = draw.random()
+        holds[number] = change < 0.25 or (change < 0.75 and bool(count) and holds[parents[number][0]])
+        body = f"version {draw.randrange(5)}\n" + (f"{text}\n" if holds[number] else "")
+        time = 1_704_067_200 + number * 60 + draw.choice([0, 0, 0, -300, 300])
+        stream.append(f"commit refs/heads/c{number}\nmark :{number}\n")
+        stream.append(f"committer A <a@example.org> {time} +0000\ndata 1\nm\n")
+        stream += [f"{'merge' if at else 'from'} :{one}\n" for at, one in enumerate(parents[number])]
+        stream.append(f"deleteall\nM 100644 inline file\ndata {len(body)}\n{body}\n")
+        stream.append(f"M 100644 inline n\ndata 2\n{number:02}\n")
+    repo.git("fast-import", "--quiet", stdin="".join(stream).encode())
+    repo.git("symbolic-ref", "HEAD", "refs/heads/c30")
+    return parents, holds
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_life_is_what_looking_at_every_commit_tells(tmp_path: Path, seed: int) -> None:
+    repo, text = GitRepo.new(tmp_path / "repo"), token()
+    parents, holds = random_commits(repo, text, seed)
+    numbers = {repo.git("rev-parse", f"c{number}"): number for number in parents}
+
+    def ancestors(number: int) -> set[int]:
+        return {number}.union(*(ancestors(one) for one in parents[number]))
+
+    _, history = life(GitHistory(repo.path), text, "file")
+    assert history.commits == sum(holds.values())
+    assert history.in_head == holds[30]
+    brought = {one for one in parents if holds[one] and not any(holds[parent] for parent in parents[one])}
+    assert history.introduced is not None
+    first = numbers[history.introduced.id]
+    assert first in brought
+    assert not (ancestors(first) - {first}) & brought
+    taken = {one for one in parents if not holds[one] and parents[one] and holds[parents[one][0]]}
+    in_head = taken & ancestors(30)
+    if holds[30] or not taken:
+        assert history.removed is None
+    else:
+        assert history.removed is not None
+        assert numbers[history.removed.id] in (in_head or taken)
+
+
 @st.composite
 def versions(draw: st.DrawFn) -> list[bytes]:
     """Versions of one content: blocks are put in, taken out, moved, doubled."""

@@ -126,7 +126,7 @@ def _contents(part: Part, name: str, kind: Kind, versions: Iterable[Object]) -> 
         else:
             origin = Origin(name, kind, item.id)
             for start, end in changed_windows(previous, item.data):
-                yield Chunk(item.data, origin, start, end)
+                yield Chunk(item.data, origin, start, end, previous=previous)
             previous = item.data
 
 
