@@ -13,16 +13,12 @@ from functools import cached_property
 
 from scanner import decode
 from scanner.checks import entropy
-from scanner.models import MASK, Allow, Chunk, Finding, Location, Secret
+from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Location, Secret
 from scanner.naming import LOOK_BACK, assigned_name
 from scanner.prefilter.aho import AhoPrefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows, specificity
-from scanner.rule import Keyword, RuleSet
-
-NEAR = 1024
-"""How far around its window a chunk's keywords are looked for by the prefilter. Rules that reach farther (private
-keys, long tokens) have their own keywords looked for as far as they reach."""
+from scanner.rule import Keyword, Rule, RuleSet
 
 DEPTH = 3
 """How many encodings around a key are taken off."""
@@ -51,12 +47,18 @@ class Matcher:
     def __init__(self, rules: RuleSet, engine: str = "auto") -> None:
         self.rules = rules
         self.engine = engine
+        self._forget()
+
+    def _forget(self) -> None:
+        self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
+        self._path: tuple[str | None, frozenset[str]] = (None, frozenset())
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
 
     def __setstate__(self, state: tuple[RuleSet, str]) -> None:
         self.rules, self.engine = state
+        self._forget()
 
     # --- what the rules need, made once ---
 
@@ -78,14 +80,14 @@ class Matcher:
         return AhoPrefilter([text for text, _ in self._keywords])
 
     @cached_property
-    def _far(self) -> tuple[tuple[bytes, int, tuple[tuple[Probe, Keyword], ...]], ...]:
-        """Keywords of rules that reach farther than NEAR: text, reach, owners."""
-        found = []
-        for text, owners in self._keywords:
+    def _far(self) -> dict[int, tuple[int, tuple[tuple[Probe, Keyword], ...]]]:
+        """Keywords of rules that reach farther than NEAR, by number: the reach, and the owners."""
+        found = {}
+        for number, (_, owners) in enumerate(self._keywords):
             far = tuple(owner for owner in owners if owner[0].reach > NEAR)
             if far:
-                found.append((text, max(probe.reach for probe, _ in far), far))
-        return tuple(found)
+                found[number] = (max(probe.reach for probe, _ in far), far)
+        return found
 
     # --- finding ---
 
@@ -93,20 +95,24 @@ class Matcher:
         """The chunk's findings, in order of place."""
         data = chunk.data
         end = len(data) if chunk.end < 0 else chunk.end
-        for hit in self.hits(data, chunk.start, end, chunk.origin.path):
+        for hit in self.hits(data, chunk.start, end, chunk.origin.path, chunk.previous or b""):
             inside = hit.start < max(end, chunk.start + 1) and hit.end > chunk.start
             if inside and hit.attempt.rule.id in self.rules.selected:
                 yield self._finding(chunk, hit)
 
-    def hits(self, data: bytes, start: int, end: int, path: str | None = None) -> list[Hit]:
+    def hits(
+        self, data: bytes, start: int, end: int, path: str | None = None, previous: bytes | None = None
+    ) -> list[Hit]:
         """The keys that touch data[start:end], the most specific where several rules claim the same bytes, by place.
 
         Without a path, rules that look at certain files only look at this, too: what is shown must hide everything.
         """
-        return _settle(self._confirmed(data, start, end, path, 0))
+        return _settle(self._confirmed(data, start, end, path, 0, previous))
 
-    def _confirmed(self, data: bytes, start: int, end: int, path: str | None, depth: int) -> Iterator[Hit]:
-        for attempt, probe in self._attempts(data, start, end, path):
+    def _confirmed(
+        self, data: bytes, start: int, end: int, path: str | None, depth: int, previous: bytes | None = None
+    ) -> Iterator[Hit]:
+        for attempt, probe in self._attempts(data, start, end, path, previous):
             sample = probe.sample(data, attempt)
             if sample or next(probe.objections(data, attempt), None) is None:
                 yield Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end, sample)
@@ -123,12 +129,15 @@ class Matcher:
                 hit.attempt, hit.data, start, end, secret_start, secret_end, hit.sample, (view.name, *hit.decoded)
             )
 
-    def _attempts(self, data: bytes, start: int, end: int, path: str | None) -> Iterator[tuple[Attempt, Probe]]:
+    def _attempts(
+        self, data: bytes, start: int, end: int, path: str | None, previous: bytes | None
+    ) -> Iterator[tuple[Attempt, Probe]]:
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
-        for probe, keyword, at in self.places(data, start, end):
+        elsewhere = self._elsewhere(path)
+        for probe, keyword, at in self.places(data, start, end, previous):
             rule = probe.rule
-            if rule.files and path is not None and not rule.applies_to(path):
+            if rule.id in elsewhere:
                 continue
             for attempt in probe.attempts(data, keyword, at, known):
                 place = (rule.id, attempt.start, attempt.end)
@@ -136,23 +145,59 @@ class Matcher:
                     seen.add(place)
                     yield attempt, probe
 
-    def places(self, data: bytes, start: int, end: int) -> Iterator[tuple[Probe, Keyword, int]]:
-        """Where a rule's keyword stands, near enough to data[start:end] to matter."""
+    def _elsewhere(self, path: str | None) -> frozenset[str]:
+        """The rules that do not look at files of that path. Neighbouring chunks are mostly of one path."""
+        if self._path[0] != path or path is None:
+            rules = () if path is None else (rule for rule in self._with_files if not rule.applies_to(path))
+            self._path = path, frozenset(rule.id for rule in rules)
+        return self._path[1]
+
+    @cached_property
+    def _with_files(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.files)
+
+    def places(
+        self, data: bytes, start: int, end: int, previous: bytes | None = None
+    ) -> Iterator[tuple[Probe, Keyword, int]]:
+        """Where a rule's keyword stands, near enough to data[start:end] to matter.
+
+        `previous` is the content before this one ("" for none) when this is content to be remembered in its turn.
+        """
         low, high = max(0, start - NEAR), min(len(data), end + NEAR)
         keywords = self._keywords
+        present: set[int] = set()
         for number, at in self._prefilter.hits(data, low, high):
+            present.add(number)
             for probe, keyword in keywords[number][1]:
                 yield probe, keyword, at
-        if low == 0 and high == len(data):
-            return
-        lowered = data.lower() if self._far else b""
-        for text, reach, owners in self._far:
-            for first, last in ((max(0, start - reach), low + len(text) - 1), (high - len(text) + 1, end + reach)):
-                at = lowered.find(text, first, last)
+        if low > 0 or high < len(data):
+            known = self._known_far(data, previous)
+            present |= known
+            yield from self._places_far(data, (start, low), (high, end), known)
+        if previous is not None:
+            self._seen = data, frozenset(present & self._far.keys())
+
+    def _known_far(self, data: bytes, previous: bytes | None) -> frozenset[int]:
+        """The far-reaching keywords that may stand outside of a window: those of the content scanned just before,
+        when this is a version of it, and otherwise all."""
+        before, present = self._seen
+        if previous is not None and (before is data or before is previous):
+            return present
+        return frozenset(self._far)
+
+    def _places_far(
+        self, data: bytes, left: tuple[int, int], right: tuple[int, int], numbers: Iterable[int]
+    ) -> Iterator[tuple[Probe, Keyword, int]]:
+        for number in sorted(numbers):
+            text, (reach, owners) = self._keywords[number][0], self._far[number]
+            for first, last in ((left[0] - reach, left[1] + len(text) - 1), (right[0] - len(text) + 1, right[1] + reach)):
+                base = max(0, first)
+                part = data[base : max(base, last)].lower()
+                at = part.find(text)
                 while at >= 0:
                     for probe, keyword in owners:
-                        yield probe, keyword, at
-                    at = lowered.find(text, at + 1, last)
+                        yield probe, keyword, base + at
+                    at = part.find(text, at + 1)
 
     # --- telling ---
 
@@ -202,8 +247,9 @@ class Matcher:
         return self._masked(data, first, last).strip("\r\n")
 
     def _masked(self, data: bytes, first: int, last: int) -> str:
-        """data[first:last] with every secret that touches it masked, also where a secret stands a second time."""
-        spans = [(hit.secret_start, hit.secret_end) for hit in self.hits(data, first, last)]
+        """data[first:last] with every secret that touches it masked, also where a secret stands a second time, and also
+        what only a less specific rule takes for one."""
+        spans = [(hit.secret_start, hit.secret_end) for hit in self._confirmed(data, first, last, None, 0)]
         secrets = {data[start:end] for start, end in spans}
         out, at = [], first
         for start, end in _joined(spans):

@@ -14,6 +14,11 @@ MASK = "********"
 """What stands for a secret in every output, whatever the secret's length."""
 
 
+NEAR = 640
+"""How many bytes around a keyword an ordinary rule looks at. A source that gives only what changed in some content
+gives this much around it, too; rules that reach farther are the matcher's business."""
+
+
 class Severity(StrEnum):
     """How bad a leak of this key is, worst first."""
 
@@ -125,6 +130,9 @@ class Chunk:
     never changes what is found. `end` -1 means the end of data. `offset`, `line` and `column` are the position
     of `data[0]` in the whole content (byte offset from 0, line and column from 1; a column is a character, and
     bytes that continue a UTF-8 character are none).
+
+    `previous` is content that the same matcher was given just before and that stands outside of the window here, too
+    (an earlier version of the file): what is known of it need not be found out again.
     """
 
     data: bytes = field(repr=False)
@@ -134,6 +142,7 @@ class Chunk:
     offset: int = 0
     line: int = 1
     column: int = 1
+    previous: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +331,6 @@ def merge(results: list[ScanResult]) -> ScanResult:
 
 
 __all__ = [
-    "MASK", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind", "Location", "Note",
+    "MASK", "NEAR", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind", "Location", "Note",
     "Origin", "Parcel", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Validity", "merge",
 ]  # fmt: skip

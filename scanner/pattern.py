@@ -135,23 +135,23 @@ def sample(tree: Any, rng: random.Random, *, spread: int = 24) -> bytes:
     return bytes(out)
 
 
-def keyword_places(tree: Any, found: Shape, keywords: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
-    """How many bytes after the beginning of a match each keyword can stand: (least, most).
+def keyword_places(tree: Any, found: Shape, keywords: Sequence[bytes]) -> dict[bytes, list[tuple[int, int]]]:
+    """How many bytes after the beginning of a match each keyword can stand: pairs of (least, most).
 
-    Every match has one of the keywords at such a place. Equal numbers mean a fixed place: the fastest kind.
+    Every match has one of the keywords at one of its places. Equal numbers mean a fixed place: the fastest kind.
     Keywords are compared without case.
     """
     fixed = _fixed_places(_prefixes(tree), keywords)
     if fixed is not None:
-        return {keyword: (at, at) for keyword, at in fixed.items()}
-    places: dict[bytes, tuple[int, int]] = {}
+        return {keyword: [(at, at) for at in sorted(places)] for keyword, places in fixed.items()}
+    places: dict[bytes, list[tuple[int, int]]] = {}
     for keyword in keywords:
         spots = [
             (literal.low + at, literal.high + at)
             for literal in found.literals
             for at in _occurrences(literal.text.lower(), keyword.lower())
         ]
-        places[keyword] = spots[0] if len(spots) == 1 and len(keywords) == 1 else (0, found.most)
+        places[keyword] = spots if len(spots) == 1 and len(keywords) == 1 else [(0, found.most)]
     return places
 
 
@@ -159,22 +159,21 @@ def _occurrences(text: bytes, wanted: bytes) -> list[int]:
     return [at for at in range(len(text) - len(wanted) + 1) if text.startswith(wanted, at)]
 
 
-def _fixed_places(prefixes: Sequence[bytes], keywords: Sequence[bytes]) -> dict[bytes, int] | None:
-    """One place for each keyword such that every prefix has a keyword at its place, or None."""
-    fixed: dict[bytes, int] = {}
-    uncovered = {prefix.lower() for prefix in prefixes}
-    for keyword in keywords:
-        spots = {prefix.find(keyword.lower()) for prefix in uncovered} - {-1}
-        if len(spots) > 1:
+def _fixed_places(prefixes: Sequence[bytes], keywords: Sequence[bytes]) -> dict[bytes, set[int]] | None:
+    """Places for each keyword such that every prefix has a keyword at one of them, or None."""
+    fixed: dict[bytes, set[int]] = {keyword: set() for keyword in keywords}
+    for prefix in {prefix.lower() for prefix in prefixes}:
+        spots = [(prefix.find(keyword.lower()), keyword) for keyword in keywords if keyword.lower() in prefix]
+        if not spots:
             return None
-        if spots:
-            fixed[keyword] = spots.pop()
-            uncovered = {p for p in uncovered if not p.startswith(keyword.lower(), fixed[keyword])}
-        else:
-            fixed[keyword] = 0
-    return fixed if not uncovered else None
+        at, keyword = min(spots)
+        fixed[keyword].add(at)
+    if max(map(len, fixed.values())) > _MANY_PLACES:
+        return None
+    return {keyword: spots or {0} for keyword, spots in fixed.items()}
 
 
+_MANY_PLACES = 6
 _MANY_PREFIXES = 512
 
 

@@ -21,6 +21,9 @@ LINE_REACH = 240
 NEXT_REACH = 320
 """How many bytes of the following line (or lines joined by a backslash) are looked at for a value."""
 
+CONTEXT_REACH = max(LINE_REACH + naming.LOOK_BACK, LINE_REACH + NEXT_REACH)
+"""How far from its context word a context rule looks, names before values included."""
+
 AROUND = 16
 """How much text before and after a key the checks may see."""
 
@@ -47,7 +50,7 @@ class Probe:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self.reach = max(rule.most, (LINE_REACH + 2 * NEXT_REACH + rule.most) if rule.context else 0) + naming.LOOK_BACK
+        self.reach = (CONTEXT_REACH if rule.context else rule.most) + AROUND
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes]:

@@ -204,7 +204,7 @@ class _Reader:
         tree = pattern.parse(text)
         places = pattern.keyword_places(tree, shape, [word.encode() for word in lowered])
         self.prove_keywords(node, tree, lowered)
-        return tuple(Keyword(word, *places[word.encode()]) for word in lowered)
+        return tuple(Keyword(word, *place) for word in lowered for place in places[word.encode()])
 
     def prove_keywords(self, node: _Node, tree: Any, words: tuple[str, ...]) -> None:
         """Tries the keywords on matches drawn from the pattern: one without any would never be looked at."""

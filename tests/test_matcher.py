@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.fakes import Fake, KeyMaker
-from scanner.matcher import NEAR, Matcher
-from scanner.models import MASK, Chunk, Finding, Origin, Parcel, Secret
+from scanner.matcher import Matcher
+from scanner.models import MASK, NEAR, Chunk, Finding, Origin, Parcel, Secret
 from scanner.probe import Probe
 from scanner.proof import prove
 from scanner.rule import Example, RuleSet, load_rules

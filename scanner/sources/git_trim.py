@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-TRIM_MARGIN = 2048
+from scanner.models import NEAR
+
+TRIM_MARGIN = NEAR
 """How far around what changed a finding is looked for. The matcher looks further where a rule reaches further."""
 
 _GRAIN = 64  # a window may begin this many bytes earlier than it must: cheaper than to find the very byte
