@@ -1,0 +1,1 @@
+"""Benchmarks of keysweep beside other scanners: see README.md here."""
