@@ -182,11 +182,11 @@ class Bench:
             samples[label].append(self._run(by_label[label])[0])
         for label in alive:
             sample, _ = self._run(by_label[label], memory=True)
-            odd = {one.exit_code for one in samples[label]} != {warm[label].exit_code}
-            status = "not the same exit code in every run" if odd else ""
-            warm[label] = replace(
-                warm[label], status=status, memory=sample.memory, summary=measure.summarise(samples[label])
-            )
+            codes = {warm[label].exit_code, sample.exit_code, *(one.exit_code for one in samples[label])}
+            if len(codes) > 1:  # the runs did different things: a median would mean nothing
+                warm[label] = Result(f"exit codes differ: {', '.join(sorted(map(str, codes)))}")
+            else:
+                warm[label] = replace(warm[label], memory=sample.memory, summary=measure.summarise(samples[label]))
         self._say("")
         return warm
 
@@ -239,7 +239,7 @@ def full_table(results: Mapping[str, Result], *, planted: bool) -> str:
         row += [table.amount(seen.size), table.number(seen.contents), table.number(seen.findings)]
         if planted:
             row.append(str(synthetic.planted_found(seen.paths)) if seen.findings is not None else "–")
-        rows.append([*row, result.status or str(result.exit_code)])
+        rows.append([*row, str(result.exit_code)])
     return table.table(header, rows)
 
 

@@ -330,8 +330,15 @@ def test_one_command_measures_and_writes(
         ("sys.stderr.write('No such command'); sys.exit(2)", "not available"),
         ("sys.exit(9)", "failed (exit 9)"),
         ("sys.exit(1)", "failed (exit 1, no report)"),
+        (
+            "import os\nif '--report' in sys.argv:\n"
+            " open(sys.argv[-1][5:], 'w').write('{\"summary\": {\"findings\": 0, \"skipped\": 0}, \"findings\": [],"
+            " \"stats\": {\"bytes\": 1, \"contents\": 1}}')\n"
+            " open('once', 'a').write('x'); sys.exit(os.path.getsize('once') % 2)",
+            "exit codes differ: 0, 1",
+        ),
     ],
-    ids=["missing", "crash", "found-or-failed"],
+    ids=["missing", "crash", "found-or-failed", "changing"],
 )
 def test_a_tool_that_fails_is_said_to(
     tmp_path: Path, twice: tuple[Path, Path], capsys: pytest.CaptureFixture[str], body: str, said: str
