@@ -9,16 +9,17 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import cached_property
 
 from scanner import decode
 from scanner.checks import entropy
 from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Location, Secret
 from scanner.naming import LOOK_BACK, assigned_name
-from scanner.prefilter.aho import AhoPrefilter
+from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows, specificity
-from scanner.rule import Keyword, Rule, RuleSet
+from scanner.rule import Keyword, RuleSet
 
 DEPTH = 3
 """How many encodings around a key are taken off."""
@@ -51,7 +52,6 @@ class Matcher:
 
     def _forget(self) -> None:
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
-        self._path: tuple[str | None, frozenset[str]] = (None, frozenset())
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
@@ -77,7 +77,7 @@ class Matcher:
 
     @cached_property
     def _prefilter(self) -> Prefilter:
-        return AhoPrefilter([text for text, _ in self._keywords])
+        return prefilter([text for text, _ in self._keywords], self.engine)
 
     @cached_property
     def _far(self) -> dict[int, tuple[int, tuple[tuple[Probe, Keyword], ...]]]:
@@ -146,15 +146,23 @@ class Matcher:
                     yield attempt, probe
 
     def _elsewhere(self, path: str | None) -> frozenset[str]:
-        """The rules that do not look at files of that path. Neighbouring chunks are mostly of one path."""
-        if self._path[0] != path or path is None:
-            rules = () if path is None else (rule for rule in self._with_files if not rule.applies_to(path))
-            self._path = path, frozenset(rule.id for rule in rules)
-        return self._path[1]
+        """The rules that do not look at files of that path; without a path, every rule looks."""
+        if path is None:
+            return frozenset()
+        any_name, any_path, rules = self._with_files
+        if not any_name.match(path.rsplit("/", 1)[-1]) and not any_path.match(path):
+            return rules
+        return frozenset(rule_id for rule_id in rules if not self.rules.by_id[rule_id].applies_to(path))
 
     @cached_property
-    def _with_files(self) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self.rules if rule.files)
+    def _with_files(self) -> tuple[re.Pattern[str], re.Pattern[str], frozenset[str]]:
+        """All globs of all rules as one expression for names and one for paths, and the rules they are of: most files
+        are none of any rule's, and that should cost one look."""
+        limited = [rule for rule in self.rules if rule.files]
+        globs = {glob for rule in limited for glob in rule.files}
+        kinds = ([translate(glob) for glob in sorted(globs) if ("/" in glob) is full] for full in (False, True))
+        names, paths = (re.compile("|".join(kind) or r"(?!)") for kind in kinds)
+        return names, paths, frozenset(rule.id for rule in limited)
 
     def places(
         self, data: bytes, start: int, end: int, previous: bytes | None = None
@@ -190,7 +198,8 @@ class Matcher:
     ) -> Iterator[tuple[Probe, Keyword, int]]:
         for number in sorted(numbers):
             text, (reach, owners) = self._keywords[number][0], self._far[number]
-            for first, last in ((left[0] - reach, left[1] + len(text) - 1), (right[0] - len(text) + 1, right[1] + reach)):
+            beside = (left[0] - reach, left[1] + len(text) - 1), (right[0] - len(text) + 1, right[1] + reach)
+            for first, last in beside:
                 base = max(0, first)
                 part = data[base : max(base, last)].lower()
                 at = part.find(text)

@@ -19,6 +19,7 @@ from scanner.models import (
     History,
     Kind,
     Note,
+    Origin,
     Parcel,
     ScanResult,
     Skipped,
@@ -129,6 +130,7 @@ class _Tally:
         self._skipped: list[Skipped] = []
         self._notes: list[str] = []
         self._stats = Stats()
+        self._origin: Origin | None = None
 
     def read(self, part: Source, *, whole: bool = False) -> None:
         """Scans all of a part. An error in one chunk costs that content, an error in the part the rest of it;
@@ -162,16 +164,20 @@ class _Tally:
         except Exception as error:  # its text is not shown: it could quote what was scanned
             what = chunk.origin.path or chunk.origin.kind
             self._skipped.append(Skipped(what, f"matching failed: {type(error).__name__}"))
-        self._stats += _stats_of(chunk)
+        self._stats += _stats_of(chunk, self._origin)
+        self._origin = chunk.origin
         if self._tick:
             self._tick(self._stats.size)
 
 
-def _stats_of(chunk: Chunk) -> Stats:
+def _stats_of(chunk: Chunk, before: Origin | None) -> Stats:
+    """One content may come in several chunks, one after the other."""
     if chunk.origin.kind is Kind.PATH_NAME:
         return Stats()
     end = len(chunk.data) if chunk.end < 0 else chunk.end
-    return Stats(contents=int(chunk.offset == 0 and chunk.start == 0), size=end - chunk.start)
+    another = chunk.origin != before
+    commits = int(another and chunk.origin.kind is Kind.COMMIT_MESSAGE)
+    return Stats(contents=int(another), size=end - chunk.start, commits=commits)
 
 
 class _Gathered:

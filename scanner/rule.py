@@ -80,10 +80,8 @@ class Rule:
 
     def applies_to(self, path: str) -> bool:
         """Whether the rule looks at files of that path: always, unless it names files."""
-        if not self.files:
-            return True
         name = path.rsplit("/", 1)[-1]
-        return any(fnmatchcase(path if "/" in glob else name, glob) for glob in self.files)
+        return not self.files or any(fnmatchcase(path if "/" in glob else name, glob) for glob in self.files)
 
     @property
     def environment_names(self) -> tuple[str, ...]:
