@@ -48,7 +48,15 @@ _EXPIRES = click.option("--expires", metavar="YYYY-MM-DD", help="The day from wh
 @click.option("--force", is_flag=True, help="Replace a baseline that is there, with all its reasons.")
 @scanning
 def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | None, force: bool) -> int:
-    """Scan, and write all that is found into a new baseline."""
+    """Scan, and write all that is found into a new baseline.
+
+    PLACE is the repository, or with --files the folder.
+
+    \b
+    Examples:
+      keysweep baseline create
+      keysweep baseline create --files . --reason 'known, rotated in March' --expires 2027-03-01
+    """
     session = Session(wanted)
     path = session.baseline_path
     if path.exists() and not force:
@@ -63,7 +71,15 @@ def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
 @click.option("--prune", is_flag=True, help="Remove entries that nothing answers to any more.")
 @scanning
 def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | None, prune: bool) -> int:
-    """Scan, add what is new, keep reasons and expiries, tell what is stale."""
+    """Scan, add what is new, keep reasons and expiries, tell what is stale.
+
+    PLACE is the repository, or with --files the folder.
+
+    \b
+    Examples:
+      keysweep baseline update --reason 'test data'
+      keysweep baseline update --prune
+    """
     session = Session(wanted)
     return _update(session, store.load(session.baseline_path), place, tree, reason, _date(expires), prune=prune)
 
@@ -71,7 +87,13 @@ def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
 @baseline.command()
 @scanning
 def show(wanted: Wanted) -> int:
-    """List the entries: rule, path, reason, expiry."""
+    """List the entries: rule, path, reason, expiry.
+
+    \b
+    Examples:
+      keysweep baseline show
+      keysweep baseline show --baseline old.baseline
+    """
     session = Session(wanted)
     known = store.load(session.baseline_path)
     today = datetime.now(UTC).date()

@@ -25,7 +25,7 @@ def rules() -> None:
     \b
     Examples:
       keysweep rules list
-      keysweep rules show github-pat
+      keysweep rules show github-personal-access-token
       keysweep rules test my-rules/
       keysweep rules fake stripe-secret-key --environment test
     """
@@ -36,7 +36,13 @@ def rules() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.argument("names", nargs=-1)
 def list_rules(extra: tuple[Path, ...], as_json: bool, names: tuple[str, ...]) -> None:
-    """List rules, all of them or those of NAMES (rule ids, providers or globs)."""
+    """List rules, all of them or those of NAMES (rule ids, providers or globs).
+
+    \b
+    Examples:
+      keysweep rules list
+      keysweep rules list github 'aws-*' --json
+    """
     found = load_rules(extra).select(names)
     chosen = [rule for rule in found if rule.id in found.selected]
     if as_json:
@@ -62,7 +68,13 @@ def _plain(rule: Rule) -> dict[str, object]:
 @EXTRA
 @click.argument("rule_id")
 def show(extra: tuple[Path, ...], rule_id: str) -> None:
-    """Show all that a rule says."""
+    """Show all that a rule says.
+
+    \b
+    Examples:
+      keysweep rules show github-personal-access-token
+      keysweep rules show acme-api-key --rules company-rules/
+    """
     rule = load_rules(extra).get(rule_id)
     form = "near one of these words" if rule.context else "with one of these keywords"
     rows = [
@@ -96,6 +108,11 @@ def test(paths: tuple[Path, ...], seed: int | None) -> int:
     """Prove rules by their own examples, with fresh keys: the shipped rules, or those of PATHS.
 
     Exits with 1 when a promise of a rule file does not hold.
+
+    \b
+    Examples:
+      keysweep rules test
+      keysweep rules test company-rules/ --seed 7
     """
     from scanner.matcher import Matcher  # noqa: PLC0415 - only this subcommand matches
     from scanner.proof import prove  # noqa: PLC0415
@@ -126,6 +143,11 @@ def fake(extra: tuple[Path, ...], rule_id: str, environment: str | None, count: 
     """Make keys of the right shape that were never issued, for tests and documents.
 
     Where the format has room they carry a mark, and keysweep reports them with --include-examples only.
+
+    \b
+    Examples:
+      keysweep rules fake github-personal-access-token
+      keysweep rules fake stripe-secret-key --environment test --count 3
     """
     from scanner.fakes import KeyMaker  # noqa: PLC0415
 
@@ -137,7 +159,12 @@ def fake(extra: tuple[Path, ...], rule_id: str, environment: str | None, count: 
 
 @rules.command("checks")
 def list_checks() -> None:
-    """List the checks that a rule file can ask for."""
+    """List the checks that a rule file can ask for.
+
+    \b
+    Examples:
+      keysweep rules checks
+    """
     for name in sorted(checks.NAMES):
         click.echo(f"{name:<12}  {'on for every rule' if name in checks.DEFAULTS else 'asked for by a rule'}")
     for name, kind in sorted(checks.CHECKSUMS.items()):
