@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
@@ -227,7 +227,7 @@ class Matcher:
             origin=chunk.origin,
             environment=attempt.environment,
             variable=self._variable(hit, name or b""),
-            text=self._line(chunk.data, hit),
+            text=self._line(chunk, hit),
             entropy=round(entropy(secret), 2),
             decoded=hit.decoded,
             sample=hit.sample,
@@ -244,22 +244,25 @@ class Matcher:
             return ""
         return self.mask(_show(name))
 
-    def _line(self, data: bytes, hit: Hit) -> str:
+    def _line(self, chunk: Chunk, hit: Hit) -> str:
         """The line of a key with every key on it masked, shortened around the key."""
         if hit.decoded[:1] == ("utf-16",) and len(hit.decoded) == 1:
             data, start, end = hit.data, hit.attempt.start, hit.attempt.end
         else:
-            start, end = hit.start, hit.end
+            data, start, end = chunk.data, hit.start, hit.end
         first = max(data.rfind(b"\n", max(0, start - SHOWN), start) + 1, start - SHOWN, 0)
         last = data.find(b"\n", start, end + SHOWN)
         last = min(len(data), end + SHOWN) if last < 0 else last
-        return self._masked(data, first, last).strip("\r\n")
+        return self._masked(data, first, last, chunk.origin.path).strip("\r\n")
 
-    def _masked(self, data: bytes, first: int, last: int) -> str:
-        """data[first:last] with every secret that touches it masked, also where a secret stands a second time, and also
-        what only a less specific rule takes for one."""
-        spans = [(hit.secret_start, hit.secret_end) for hit in self._confirmed(data, first, last, None, 0)]
-        secrets = {data[start:end] for start, end in spans}
+    def _masked(self, data: bytes, first: int, last: int, path: str | None) -> str:
+        """data[first:last] with every secret that touches it masked, also where a secret stands a second time, and
+        also what only another rule takes for one (a rule for other files, say), save the public part of a key."""
+        keys = self.hits(data, first, last, path)
+        claimed = [(hit.start, hit.end) for hit in keys]
+        others = [(hit.secret_start, hit.secret_end) for hit in self._confirmed(data, first, last, None, 0)]
+        spans = [(hit.secret_start, hit.secret_end) for hit in keys] + _outside(others, claimed)
+        secrets = {data[start:end] for start, end in spans if end - start >= _WORTH_REPEATING}
         out, at = [], first
         for start, end in _joined(spans):
             if end > first and start < last:
@@ -275,7 +278,7 @@ class Matcher:
     def mask(self, text: str) -> str:
         """The text with every secret in it masked. For names, paths and messages that a report shows."""
         data = text.encode("utf-8", "surrogateescape")
-        return self._masked(data, 0, len(data)) if self.hits(data, 0, len(data)) else text
+        return self._masked(data, 0, len(data), None) if self.hits(data, 0, len(data)) else text
 
     def _allow(self, data: bytes, hit: Hit) -> Allow | None:
         first = max(0, data.rfind(b"\n", max(0, hit.start - 4096), hit.start) + 1, hit.start - 4096)
@@ -311,6 +314,23 @@ def _settle(hits: Iterable[Hit]) -> list[Hit]:
 def _claim(hit: Hit) -> tuple[object, ...]:
     """A key in disguise that is only known by its context comes last: the text around it is not its own."""
     return bool(hit.decoded) and hit.attempt.rule.context, specificity(hit.attempt)
+
+
+_WORTH_REPEATING = 4
+"""A shorter secret is not looked for a second time on its line: it would black out ordinary words."""
+
+
+def _outside(spans: Iterable[tuple[int, int]], claimed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of the spans stands outside of the claimed stretches (in order, none overlapping)."""
+    left: list[tuple[int, int]] = []
+    for begin, stop in spans:
+        at = begin
+        for start, end in claimed:
+            if end > at and start < stop:
+                left.append((at, start))
+                at = max(at, end)
+        left.append((at, stop))
+    return [(start, end) for start, end in left if start < end]
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

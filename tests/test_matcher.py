@@ -243,6 +243,14 @@ def test_a_secret_that_stands_twice_on_a_line_is_hidden_twice(matcher: Matcher, 
     assert finding.text == f"key=lt_live_{MASK} again {MASK} end"
 
 
+def test_the_public_part_stays_whatever_another_rule_takes_for_a_secret(
+    matcher: Matcher, new_key: Callable[..., Fake]
+) -> None:
+    key = new_key("logtalk-api-key", "live")
+    (finding,) = matcher.find(Chunk(b"LOGTALK_API_KEY=" + key.key, Origin("t")))
+    assert finding.text == f"LOGTALK_API_KEY=lt_live_{MASK}"
+
+
 def test_broken_promises_are_told(rules: RuleSet, matcher: Matcher) -> None:
     rule = rules.get("logtalk-api-key")
     liar = replace(rule, counterexamples=(Example("k={key}"), Example("k={key:cut}")), examples=(Example("nothing"),))

@@ -15,31 +15,34 @@ def run(arguments: Sequence[str]) -> int:
     import click  # noqa: PLC0415
 
     from scanner.cli.root import keysweep  # noqa: PLC0415
-    from scanner.errors import KeysweepError  # noqa: PLC0415
 
     try:
         code = keysweep.main(args=list(arguments), prog_name="keysweep", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.Abort:
-        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return FAILURE
-    except KeysweepError as error:
-        return _say(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away: nothing can be told any more, and nothing may look like success.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except OSError as error:
-        return _say(f"{error.filename or 'a system call'}: {error.strerror or type(error).__name__}")
     except Exception as error:
-        return _bug(error)
+        return _say(_sentence(error))
     return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Exception) -> str:
+    from scanner.errors import KeysweepError  # noqa: PLC0415
+
+    if isinstance(error, KeysweepError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a system call'}: {error.strerror or type(error).__name__}"
+    return _bug(error)
 
 
 def _say(sentence: str, code: int = FAILURE) -> int:
@@ -49,7 +52,7 @@ def _say(sentence: str, code: int = FAILURE) -> int:
     return code
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception) -> str:
     """A mistake of ours: where it happened, never what was being looked at (a value could be a secret)."""
     trace, places = error.__traceback__, []
     while trace is not None:
@@ -57,4 +60,4 @@ def _bug(error: Exception) -> int:
         places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")  # noqa: PTH119
         trace = trace.tb_next
     where = " > ".join(places[-4:])
-    return _say(f"internal error ({type(error).__name__} at {where}); this is a bug in keysweep: please report this line")
+    return f"internal error ({type(error).__name__} at {where}): a bug in keysweep, please report this line"

@@ -79,5 +79,5 @@ def _read(name: str) -> bytes:
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror}") from error
     if len(data) > LIMIT:
-        raise SourceError(f"{name}: larger than {LIMIT >> 20} MiB; cut out the part around the line and pass it on stdin")
+        raise SourceError(f"{name}: larger than {LIMIT >> 20} MiB; pass the part around the line on standard input")
     return data

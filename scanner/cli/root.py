@@ -13,6 +13,8 @@ COMMANDS = {
     "files": ("scanner.cli.scan", "files"),
     "history": ("scanner.cli.scan", "history"),
     "stdin": ("scanner.cli.scan", "stdin"),
+    "staged": ("scanner.cli.guard", "staged"),
+    "diff": ("scanner.cli.guard", "diff"),
     "baseline": ("scanner.cli.baseline", "baseline"),
     "explain": ("scanner.cli.explain", "explain"),
     "rules": ("scanner.cli.rules", "rules"),

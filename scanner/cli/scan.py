@@ -13,7 +13,9 @@ from scanner.cli.session import Session
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
-@click.option("--max-size", type=click.IntRange(1), metavar="BYTES", help="Skip larger files, and say so.  [default: no limit]")
+@click.option(
+    "--max-size", type=click.IntRange(1), metavar="BYTES", help="Skip larger files, and say so.  [default: no limit]"
+)
 @scanning
 def files(wanted: Wanted, paths: tuple[str, ...], max_size: int | None) -> int:
     """Scan files and folders as they are on disk, committed or not.
@@ -39,7 +41,7 @@ def files(wanted: Wanted, paths: tuple[str, ...], max_size: int | None) -> int:
 @click.option("--unreachable", is_flag=True, help="Dangling objects, too.")
 @click.option("--submodules", is_flag=True, help="The histories of submodules, too.")
 @scanning
-def history(  # noqa: PLR0913 - one parameter an option
+def history(
     wanted: Wanted,
     repository: str,
     revisions: tuple[str, ...],
@@ -63,7 +65,12 @@ def history(  # noqa: PLR0913 - one parameter an option
 
     session = Session(wanted)
     source = GitHistory(
-        repository, revisions=revisions, since=since or "", branches=branches, unreachable=unreachable, submodules=submodules
+        repository,
+        revisions=revisions,
+        since=since or "",
+        branches=branches,
+        unreachable=unreachable,
+        submodules=submodules,
     )
     return session.run(source, whole=not (revisions or since or branches))
 

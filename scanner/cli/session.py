@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from scanner import reports
 from scanner.baseline import NOTHING_KNOWN, Baseline, Known, match
@@ -24,6 +24,9 @@ from scanner.pipeline import scan
 from scanner.policy import Decision, decide, parse_fail_on
 from scanner.rule import RuleSet, load_rules
 from scanner.sources.interface import Source
+
+if TYPE_CHECKING:
+    from scanner.sources.change import Change
 
 
 class Session:
@@ -44,20 +47,7 @@ class Session:
             config = load_config_file(wanted.config)
         elif not wanted.no_config:
             config = load_config(_home(Path.cwd()))
-        return replace(
-            config,
-            rules=(*(str(self.beside_config(config, rule)) for rule in config.rules), *map(str, wanted.rules)),
-            enable=wanted.enable or config.enable,
-            disable=(*config.disable, *wanted.disable),
-            exclude=(*config.exclude, *wanted.exclude),
-            fail_on=parse_fail_on(wanted.fail_on) if wanted.fail_on else config.fail_on,
-            min_severity=Severity(wanted.min_severity) if wanted.min_severity else config.min_severity,
-            min_confidence=Confidence(wanted.min_confidence) if wanted.min_confidence else config.min_confidence,
-            include_examples=wanted.include_examples or config.include_examples,
-            allow_inline=config.allow_inline and not wanted.no_inline_allow,
-            jobs=config.jobs if wanted.jobs is None else wanted.jobs,
-            engine=wanted.engine or config.engine,
-        )
+        return overrule(config, wanted, tuple(str(self.beside_config(config, rule)) for rule in config.rules))
 
     @staticmethod
     def beside_config(config: Config, path: str) -> Path:
@@ -103,9 +93,19 @@ class Session:
         """Reads the source, with a progress bar and a summary on standard error."""
         with Progress(self._shows_progress()) as progress:
             result = scan(source, self.matcher, jobs=self.jobs, progress=progress)
+            if hasattr(source, "new"):
+                result = self._only_new(source, result)
         if not self.wanted.quiet:
             self._tell(result, progress.took)
         return result
+
+    def _only_new(self, source: Source, result: ScanResult) -> ScanResult:
+        """What a change brings, less what was there before it."""
+        if not result.findings:
+            return result
+        from scanner.novelty import new_findings  # noqa: PLC0415 - only where a change has findings
+
+        return new_findings(cast("Change", source), result, self.matcher, jobs=self.jobs)
 
     def judge(self, result: ScanResult, *, whole: bool) -> Decision:
         """What the policy and the baseline make of it."""
@@ -115,10 +115,9 @@ class Session:
             known = match(baseline, result.findings, baseline.identities(self.pepper, self.matcher.mask))
         return decide(result, self.config.policy(whole=whole), known, today=datetime.now(UTC).date())
 
-    def run(self, source: Source, *, whole: bool = False, after: Callable[[ScanResult], ScanResult] | None = None) -> int:
+    def run(self, source: Source, *, whole: bool = False) -> int:
         """Scans, judges, writes every report and returns the exit code."""
-        result = self.scan(source)
-        decision = self.judge(after(result) if after else result, whole=whole)
+        decision = self.judge(self.scan(source), whole=whole)
         self.write(decision)
         return int(decision.exit_code)
 
@@ -159,8 +158,26 @@ class Session:
         return sys.stderr.isatty() and not self.wanted.quiet
 
 
+def overrule(config: Config, wanted: Wanted, rules: tuple[str, ...]) -> Config:
+    """The configuration with what the command line says instead, or in addition. `rules` are its own rule files."""
+    return replace(
+        config,
+        rules=(*rules, *map(str, wanted.rules)),
+        enable=wanted.enable or config.enable,
+        disable=(*config.disable, *wanted.disable),
+        exclude=(*config.exclude, *wanted.exclude),
+        fail_on=parse_fail_on(wanted.fail_on) if wanted.fail_on else config.fail_on,
+        min_severity=Severity(wanted.min_severity) if wanted.min_severity else config.min_severity,
+        min_confidence=Confidence(wanted.min_confidence) if wanted.min_confidence else config.min_confidence,
+        include_examples=wanted.include_examples or config.include_examples,
+        allow_inline=config.allow_inline and not wanted.no_inline_allow,
+        jobs=config.jobs if wanted.jobs is None else wanted.jobs,
+        engine=wanted.engine or config.engine,
+    )
+
+
 def _home(folder: Path) -> Path:
-    """The folder whose configuration holds here: the nearest one upwards that has one, as far as the repository's top."""
+    """The folder whose configuration holds here: the nearest one upwards that has one, up to the repository's top."""
     from scanner.config import CONFIG_NAME, PYPROJECT  # noqa: PLC0415
 
     for place in (folder, *folder.parents):

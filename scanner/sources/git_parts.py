@@ -205,11 +205,14 @@ def _cut(inventory: Inventory, sort: str, path: bytes, group: Sequence[int]) -> 
 
 
 def _weight(sort: str, sizes: list[int]) -> int:
-    """Bytes that will be scanned, and a share of those that are only read and compared."""
+    """Bytes that will be scanned, a share of those that are only read and compared, and what each object costs."""
     if sort == "message":
-        return sum(sizes)
+        return sum(sizes) + _EACH * len(sizes)
     trimmed = 0 if sort == "tree" else 3 * TRIM_MARGIN
-    return sizes[0] + sum(min(size, trimmed) for size in sizes[1:]) + sum(sizes) // 16
+    return sizes[0] + sum(min(size, trimmed) for size in sizes[1:]) + sum(sizes) // 16 + _EACH * len(sizes)
+
+
+_EACH = 1024  # an object takes as long as so many bytes
 
 
 def pack(slices: Sequence[Slice], count: int, git: Git, width: int, prefix: str) -> list[Part]:
