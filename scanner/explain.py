@@ -38,7 +38,7 @@ class Explanation:
 
 
 def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
-    """Tries every rule on one line (1-based) of a chunk that holds whole content. Raises IndexError for no such line."""
+    """Tries every rule on one line (1-based) of a chunk of whole content. Raises IndexError for no such line."""
     data = chunk.data
     starts = [0, *(found.end() for found in re.finditer(b"\n", data))]
     if not 1 <= line <= len(starts) or (starts[line - 1] == len(data) and line > 1):
@@ -48,7 +48,8 @@ def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
     kept = {(hit.attempt.rule.id, hit.attempt.start): hit for hit in matcher.hits(data, start, end, chunk.origin.path)}
     hidden: list[tuple[int, int]] = [(hit.secret_start, hit.secret_end) for hit in kept.values()]
     trials = []
-    for probe, keyword, at in sorted(set(matcher.places(data, start, end)), key=lambda place: (place[2], place[0].rule.id)):
+    places = sorted(set(matcher.places(data, start, end)), key=lambda place: (place[2], place[0].rule.id))
+    for probe, keyword, at in places:
         if start <= at < end:
             trial, seen = _try(matcher, probe, keyword, at, chunk, start, kept)
             trials.append(trial)
@@ -62,7 +63,13 @@ def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
 
 
 def _try(
-    matcher: Matcher, probe: Probe, keyword: Keyword, at: int, chunk: Chunk, start: int, kept: dict[tuple[str, int], Hit]
+    matcher: Matcher,
+    probe: Probe,
+    keyword: Keyword,
+    at: int,
+    chunk: Chunk,
+    start: int,
+    kept: dict[tuple[str, int], Hit],
 ) -> tuple[Trial, list[tuple[int, int]]]:
     data, rule = chunk.data, probe.rule
     steps: list[str] = []

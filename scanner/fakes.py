@@ -78,7 +78,8 @@ class KeyMaker:
     def _web_token(self) -> bytes:
         """A JSON Web Token with random claims and a random signature."""
         claims = {"sub": f"{self._rng.getrandbits(40):x}", "iat": self._rng.randint(1_500_000_000, 1_600_000_000)}
-        parts = [json.dumps({"alg": "HS256", "typ": "JWT"}).encode(), json.dumps(claims).encode(), self._rng.randbytes(32)]
+        head = json.dumps({"alg": "HS256", "typ": "JWT"}).encode()
+        parts = [head, json.dumps(claims).encode(), self._rng.randbytes(32)]
         return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
 
     def render(self, example: Example) -> tuple[bytes, list[Fake]]:

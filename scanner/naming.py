@@ -17,7 +17,7 @@ _ASSIGNED = re.compile(
       | \\?["'`] \s{0,4} , \s{0,12}                           # ("name", value
       | \s{0,2} [(\[] \s{0,4}                                 # name(value
       | [^<>"'\n]{0,40} > \s{0,4}                             # <name>value
-      | \s{1,8}                                               # --name value, ENV NAME value
+      | [ \t]{1,8}                                            # --name value, ENV NAME value
     )
     (?: [bruf@$] | rb | br | (?:String|string|str|bytes)\s?[=(]\s? )?
     \\?["'`]{0,3}
@@ -66,10 +66,12 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     for at in _name_starts(text):
         best = pattern.match(text, at)
         if best is not None:
-            break
+            typed = _TYPED.search(text, 0, at) if b"=" in best.group() else None
+            return best if typed is None else pattern.match(text[: typed.end(1)] + text[best.end("name") :], typed.start(1))
     return best
 
 
+_TYPED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]{0,80})\??\s{0,2}:\s{0,2}(?:&|'static |mut |\[|Option<|readonly ){0,3}\Z")
 _NAME_START = re.compile(
     rb"(?:^|(?<=[^A-Za-z0-9_.\-]))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:])",
     re.MULTILINE,
