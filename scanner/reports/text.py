@@ -7,15 +7,15 @@ the exit code is 0.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scanner.baseline import Entry
-from scanner.models import CommitRef, Finding, History, Severity
-from scanner.policy import By, Decision, Exit, Suppressed, fails, live
+from scanner.models import Finding, Severity
+from scanner.policy import Decision, Exit, Suppressed, fails
 from scanner.reports.interface import Options, count, rank, where
 from scanner.reports.text_safety import printable, width
+from scanner.reports.words import conditions, headline, life, suppressed, verdict
 from scanner.rule import RuleSet
 
 _TAB = "    "
@@ -28,14 +28,6 @@ _SEVERITY_COLOUR = {
     Severity.MEDIUM: _YELLOW,
     Severity.LOW: _CYAN,
     Severity.NOTE: _CYAN,
-}
-_SUPPRESSED_BY = {
-    By.BASELINE: "by the baseline",
-    By.INLINE: "by keysweep:allow",
-    By.SAMPLE: "as samples (--include-examples reports them)",
-    By.SEVERITY: "below the least severity",
-    By.CONFIDENCE: "below the least confidence",
-    By.EXCLUDED: "in excluded paths",
 }
 
 
@@ -74,7 +66,7 @@ class _Page:
         """One line for each finding and each thing that was not read; the sentence only when all is not well."""
         for finding in self.decision.findings:
             key = self._foreign(finding.masked)
-            yield f"{self._at(finding)}: {finding.severity}: {_headline(finding)}: {key} [{finding.rule_id}]"
+            yield f"{self._at(finding)}: {finding.severity}: {headline(finding)}: {key} [{finding.rule_id}]"
         for skip in self.decision.result.skipped:
             yield f"{self._foreign(skip.what)}: not read: {self._foreign(skip.reason)}"
         if self.decision.exit_code is not Exit.OK:
@@ -107,7 +99,7 @@ class _Page:
         gutter = len(str(first.location.line)) + 1
         bar = self._paint(_BLUE, "|")
         colour = _SEVERITY_COLOUR[first.severity]
-        yield f"{self._paint(colour, str(first.severity))}: {self._bold(_headline(first))} [{first.rule_id}]"
+        yield f"{self._paint(colour, str(first.severity))}: {self._bold(headline(first))} [{first.rule_id}]"
         yield f"{' ' * (gutter - 1)}{self._paint(_BLUE, '-->')} {self._at(first)}"
         text, marker = self._line(first)
         if text:
@@ -160,9 +152,9 @@ class _Page:
         if (finding.validity.status, finding.validity.reason) != ("unknown", "not asked"):
             yield f"{self._foreign(finding.validity.status)}: {self._foreign(finding.validity.reason)}"
         if finding.history is not None:
-            yield ", ".join(self._life(finding.history))
+            yield ", ".join(life(finding.history, self._foreign))
         if not fails(finding, self.decision.policy.fail_on):
-            yield f"does not fail this scan (fail-on {_conditions(self.decision)})"
+            yield f"does not fail this scan (fail-on {conditions(self.decision)})"
         if self.options.verbosity > 0:
             yield from self._more(finding)
 
@@ -170,26 +162,6 @@ class _Page:
         yield f"confidence {finding.confidence}, entropy {finding.entropy:.1f} bits a character"
         if finding.origin.object_id:
             yield f"object {finding.origin.object_id}"
-
-    def _life(self, history: History) -> Iterator[str]:
-        if history.introduced is not None:
-            yield f"introduced by {self._commit(history.introduced)}"
-        if history.commits:
-            yield f"in {count(history.commits, 'commit')}"
-        if history.paths > 1:
-            yield f"at {count(history.paths, 'path')}"
-        if not history.reachable:
-            yield "reachable from no branch or tag"
-        elif history.in_head:
-            yield "still in HEAD"
-        elif history.removed is not None:
-            yield f"removed by {self._commit(history.removed)}"
-        else:
-            yield "not in HEAD"
-
-    def _commit(self, commit: CommitRef) -> str:
-        merge = ", a merge" if commit.merge else ""
-        return f"{commit.id[:8]} ({self._foreign(commit.author)}, {self._foreign(commit.date)[:10]}{merge})"
 
     def _elsewhere(self, others: Sequence[Finding]) -> Iterator[str]:
         shown = others if self.options.verbosity > 0 else others[:_SHORT_LIST]
@@ -220,9 +192,8 @@ class _Page:
         yield from self._listed([f"{self._foreign(s.what)}: {self._foreign(s.reason)}" for s in skipped])
 
     def _suppressed(self) -> Iterator[str]:
-        by = Counter(item.by for item in self.decision.suppressed)
-        if by:
-            kinds = ", ".join(f"{by[kind]:,} {_SUPPRESSED_BY[kind]}" for kind in By if by[kind])
+        kinds = suppressed(self.decision)
+        if kinds:
             yield f"{self._bold('suppressed')}: {kinds}"
         if self.options.verbosity > 0:
             yield from self._listed([self._suppression(item) for item in self.decision.suppressed])
@@ -265,38 +236,8 @@ class _Page:
 
     def summary(self) -> str:
         """What it all comes to."""
-        decision = self.decision
-        colour = {Exit.OK: _GREEN, Exit.LEAKS: _RED}.get(decision.exit_code, _YELLOW)
-        if not decision.findings:
-            return self._paint(colour, self._nothing_found())
-        sentence = self._found()
-        if decision.result.skipped:
-            sentence += f" {count(len(decision.result.skipped), 'item')} could not be read."
-        return self._paint(colour, sentence)
-
-    def _nothing_found(self) -> str:
-        stats, skipped = self.decision.result.stats, self.decision.result.skipped
-        commits = f" and {count(stats.commits, 'commit')}" if stats.commits else ""
-        read = f"{count(stats.contents, 'item')} ({_size(stats.size)}){commits}"
-        if skipped:
-            lost = count(len(skipped), "item")
-            return f"Incomplete: no keys to report in {read}, but {lost} could not be read."
-        if not stats.contents:
-            return "Nothing to scan: no content was found."
-        return f"Clean: no keys to report in {read}."
-
-    def _found(self) -> str:
-        found, failing = self.decision.findings, self.decision.failing
-        keys = len({self.options.fingerprints.same(f) for f in found})
-        severities = Counter(f.severity for f in found)
-        kinds = [f"{severities[s]:,} {s}" for s in Severity if severities[s]]
-        tests = sum(not live(f) for f in found)
-        test = f"; {tests:,} of them {'is a test key' if tests == 1 else 'are test keys'}" if tests else ""
-        sentence = f"Found {count(keys, 'key')} in {count(len(found), 'place')}: {', '.join(kinds)}{test}."
-        if len(failing) < len(found):
-            which = f"{len(failing):,} of them" if failing else "None of them"
-            sentence += f" {which} {'fail' if len(failing) > 1 else 'fails'} (fail-on {_conditions(self.decision)})."
-        return sentence
+        colour = {Exit.OK: _GREEN, Exit.LEAKS: _RED}.get(self.decision.exit_code, _YELLOW)
+        return self._paint(colour, verdict(self.decision, self.options.fingerprints))
 
     # -- words --------------------------------------------------------------------------------------------------
 
@@ -308,21 +249,6 @@ class _Page:
 
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.options.colour else text
-
-
-def _headline(finding: Finding) -> str:
-    return f"{finding.title} ({finding.environment})" if finding.environment else finding.title
-
-
-def _conditions(decision: Decision) -> str:
-    return ",".join(sorted(decision.policy.fail_on))
-
-
-def _size(size: int) -> str:
-    for unit, power in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= power:
-            return f"{size / power:,.1f} {unit}"
-    return count(size, "byte")
 
 
 __all__ = ["render"]
