@@ -112,15 +112,29 @@ def _runs(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     Replacing every such character by one letter and searching for a row of it is seven times as fast as a
     regular expression (700 MB/s against 100).
     """
-    low, high = max(0, start - _LONG), min(len(data), end + _LONG)
+    low, high = _edge(data, start, -1), _edge(data, end, 1)
     shapes = data[low:high].translate(_SHAPES)
-    at = shapes.rfind(b" ", 0, start - low) + 1
-    while (at := shapes.find(_NEEDLE, at, end - low + _LEAST)) >= 0:
+    at = 0
+    while (at := shapes.find(_NEEDLE, at)) >= 0:
         stop = shapes.find(b" ", at + _LEAST)
         stop = len(shapes) if stop < 0 else stop
         padding = _PADDING.match(data, low + stop)
         yield low + at, padding.end() if padding else low + stop
         at = stop
+
+
+def _edge(data: bytes, at: int, step: int) -> int:
+    """Where the run of base64 characters around a place begins (step -1) or ends (step 1), at most 64 kB away."""
+    limit = max(0, at - _LONG) if step < 0 else min(len(data), at + _LONG)
+    width = 128
+    while at != limit:
+        other = max(limit, at - width) if step < 0 else min(limit, at + width)
+        shapes = data[min(at, other) : max(at, other)].translate(_SHAPES)
+        gap = shapes.rfind(b" ") if step < 0 else shapes.find(b" ")
+        if gap >= 0:
+            return other + gap + 1 if step < 0 else at + gap
+        at, width = other, width * 4
+    return at
 
 
 def _wrapped(data: bytes, start: int, end: int) -> tuple[bytes, int]:

@@ -77,8 +77,6 @@ def _try(
     verdict = ""
     if rule.files and not rule.applies_to(chunk.origin.path):
         verdict = f"not tried: the rule looks at {', '.join(rule.files)} only"
-    elif rule.context and probe.window(data, keyword, at) is None:
-        verdict = "no: the word is a piece of another word here"
     else:
         attempts = list(probe.attempts(data, keyword, at, {}))
         for attempt in attempts:

@@ -15,7 +15,7 @@ from functools import cached_property
 from scanner import decode
 from scanner.checks import entropy
 from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Location, Secret
-from scanner.naming import LOOK_BACK, assigned_name
+from scanner.naming import LOOK_BACK, assigned_name, stands_as_word
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows, specificity
@@ -26,6 +26,10 @@ DEPTH = 3
 
 SHOWN = 120
 """How many bytes of a line are shown on each side of a key."""
+
+
+Owners = tuple[tuple[Probe, Keyword], ...]
+"""The rules that a keyword belongs to, and its places in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Matcher:
 
     def _forget(self) -> None:
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
+        self._tables: dict[frozenset[str], tuple[Owners, ...]] = {}
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
@@ -67,7 +72,7 @@ class Matcher:
         return tuple(Probe(rule) for rule in self.rules)
 
     @cached_property
-    def _keywords(self) -> tuple[tuple[bytes, tuple[tuple[Probe, Keyword], ...]], ...]:
+    def _keywords(self) -> tuple[tuple[bytes, Owners], ...]:
         """Each distinct keyword, with the probes it belongs to."""
         table: dict[bytes, list[tuple[Probe, Keyword]]] = {}
         for probe in self._probes:
@@ -80,7 +85,7 @@ class Matcher:
         return prefilter([text for text, _ in self._keywords], self.engine)
 
     @cached_property
-    def _far(self) -> dict[int, tuple[int, tuple[tuple[Probe, Keyword], ...]]]:
+    def _far(self) -> dict[int, tuple[int, Owners]]:
         """Keywords of rules that reach farther than NEAR, by number: the reach, and the owners."""
         found = {}
         for number, (_, owners) in enumerate(self._keywords):
@@ -134,13 +139,9 @@ class Matcher:
     ) -> Iterator[tuple[Attempt, Probe]]:
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
-        elsewhere = self._elsewhere(path)
-        for probe, keyword, at in self.places(data, start, end, previous):
-            rule = probe.rule
-            if rule.id in elsewhere:
-                continue
+        for probe, keyword, at in self.places(data, start, end, previous, path):
             for attempt in probe.attempts(data, keyword, at, known):
-                place = (rule.id, attempt.start, attempt.end)
+                place = (probe.rule.id, attempt.start, attempt.end)
                 if place not in seen:
                     seen.add(place)
                     yield attempt, probe
@@ -164,24 +165,34 @@ class Matcher:
         names, paths = (re.compile("|".join(kind) or r"(?!)") for kind in kinds)
         return names, paths, frozenset(rule.id for rule in limited)
 
+    def _owners(self, path: str | None) -> tuple[Owners, ...]:
+        """For each keyword the rules that it belongs to and that look at files of that path."""
+        elsewhere = self._elsewhere(path)
+        if elsewhere not in self._tables:
+            self._tables[elsewhere] = tuple(
+                tuple(owner for owner in owners if owner[0].rule.id not in elsewhere) for _, owners in self._keywords
+            )
+        return self._tables[elsewhere]
+
     def places(
-        self, data: bytes, start: int, end: int, previous: bytes | None = None
+        self, data: bytes, start: int, end: int, previous: bytes | None = None, path: str | None = None
     ) -> Iterator[tuple[Probe, Keyword, int]]:
         """Where a rule's keyword stands, near enough to data[start:end] to matter.
 
         `previous` is the content before this one ("" for none) when this is content to be remembered in its turn.
         """
         low, high = max(0, start - NEAR), min(len(data), end + NEAR)
-        keywords = self._keywords
+        owners = self._owners(path)
         present: set[int] = set()
         for number, at in self._prefilter.hits(data, low, high):
             present.add(number)
-            for probe, keyword in keywords[number][1]:
-                yield probe, keyword, at
+            for probe, keyword in owners[number]:
+                if not probe.rule.context or stands_as_word(data, at, at + len(keyword.text)):
+                    yield probe, keyword, at
         if low > 0 or high < len(data):
             known = self._known_far(data, previous)
             present |= known
-            yield from self._places_far(data, (start, low), (high, end), known)
+            yield from self._places_far(data, (start, low), (high, end), known, self._elsewhere(path))
         if previous is not None:
             self._seen = data, frozenset(present & self._far.keys())
 
@@ -194,7 +205,12 @@ class Matcher:
         return frozenset(self._far)
 
     def _places_far(
-        self, data: bytes, left: tuple[int, int], right: tuple[int, int], numbers: Iterable[int]
+        self,
+        data: bytes,
+        left: tuple[int, int],
+        right: tuple[int, int],
+        numbers: Iterable[int],
+        elsewhere: frozenset[str],
     ) -> Iterator[tuple[Probe, Keyword, int]]:
         for number in sorted(numbers):
             text, (reach, owners) = self._keywords[number][0], self._far[number]
@@ -205,7 +221,8 @@ class Matcher:
                 at = part.find(text)
                 while at >= 0:
                     for probe, keyword in owners:
-                        yield probe, keyword, base + at
+                        if probe.rule.id not in elsewhere:
+                            yield probe, keyword, base + at
                     at = part.find(text, at + 1)
 
     # --- telling ---

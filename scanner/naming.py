@@ -126,10 +126,10 @@ _FOLLOWING = re.compile(
 
 def stands_as_word(data: bytes, start: int, end: int) -> bool:
     """Whether `data[start:end]` is a word or a part of an identifier there, not a piece of another word."""
-    left = data[start - 1 : start]
-    if left.isalpha() and not (left.islower() and data[start : start + 1].isupper()):
+    first, left = data[start : start + 1], data[start - 1 : start]
+    if first.isalpha() and left.isalpha() and not (left.islower() and first.isupper()):
         return False
-    right = data[end : end + 1]
-    if not right.isalpha() or (right.isupper() and data[end - 1 : end].islower()):
+    last, right = data[end - 1 : end], data[end : end + 1]
+    if not right.isalpha() or not last.isalpha() or (right.isupper() and last.islower()):
         return True
     return _FOLLOWING.match(data, end) is not None

@@ -105,7 +105,7 @@ def shape(pattern: str) -> Shape:
         raise PatternError("a plain group (…) is not allowed: write (?:…)")
     least, most = _width(tree)
     if most > MAX_WIDTH:
-        raise PatternError(f"it may match {most} bytes, more than {MAX_WIDTH}: give every repeat a smaller largest count")
+        raise PatternError(f"it may match {most} bytes, more than {MAX_WIDTH}: give repeats smaller largest counts")
     if least == 0:
         raise PatternError("it can match nothing at all")
     keys = {names[name] for name in ("public", "secret") if name in names}
@@ -191,6 +191,9 @@ def _expand(items: Any, texts: list[tuple[bytes, bool]], fold: bool) -> list[tup
             step = [bytes([value]) for value in sorted(characters)]
         elif op is sre.SUBPATTERN:
             texts = _expand(arg[3], texts, _folds(arg, fold))
+            continue
+        elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and arg[:2] == (0, 1):
+            texts = [*(item for item in texts if item[1]), *_expand(arg[2], texts, fold)]
             continue
         elif op is sre.BRANCH:
             closed = [item for item in texts if not item[1]]

@@ -99,10 +99,8 @@ class Probe:
                     return
             begin = found.start() + 1
 
-    def window(self, data: bytes, keyword: Keyword, at: int) -> tuple[int, int] | None:
-        """Where a context rule looks for values: the word's line and the next, None when it is no word there."""
-        if not naming.stands_as_word(data, at, at + len(keyword.text)):
-            return None
+    def window(self, data: bytes, at: int) -> tuple[int, int]:
+        """Where a context rule looks for values: the line of its word at `at`, and the next."""
         begin = max(0, at - LINE_REACH)
         begin = max(begin, data.rfind(b"\n", begin, at) + 1)
         stop = min(len(data), at + LINE_REACH)
@@ -118,12 +116,10 @@ class Probe:
         return begin, limit if end < 0 else end
 
     def _near(self, data: bytes, keyword: Keyword, at: int, known: Windows) -> Iterator[Attempt]:
-        window = self.window(data, keyword, at)
-        if window is None:
-            return
-        place = (self.rule.id, *window)
+        begin, end = self.window(data, at)
+        place = (self.rule.id, begin, end)
         if place not in known:
-            known[place] = list(self._values(data, *window))
+            known[place] = list(self._values(data, begin, end))
         for attempt in known[place]:
             if attempt.end <= at or attempt.start >= at + len(keyword.text):
                 yield attempt
