@@ -15,6 +15,7 @@ COMMANDS = {
     "stdin": ("scanner.cli.scan", "stdin"),
     "staged": ("scanner.cli.guard", "staged"),
     "diff": ("scanner.cli.guard", "diff"),
+    "hook": ("scanner.cli.hook", "hook"),
     "baseline": ("scanner.cli.baseline", "baseline"),
     "explain": ("scanner.cli.explain", "explain"),
     "rules": ("scanner.cli.rules", "rules"),
