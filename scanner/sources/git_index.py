@@ -39,8 +39,9 @@ class Staged:
     Only blobs that differ from HEAD are read (while a merge is in progress: from HEAD and from what is merged),
     and `new` tells which findings HEAD does not hold. `paths` narrows it to files and folders, relative to
     `folder`. Everything in the index is read, and everything found is new, with `all_files`. With `untouched`,
-    a path that is named but not staged is read as well, as `pre-commit run --files` expects; not during a
-    merge, where pre-commit names files that nobody touched.
+    a path that is named but not staged is read as well, as `pre-commit run --files` and `--all-files` expect, and
+    then everything found is new: somebody asks about files, not about a commit. Not during a merge, where
+    pre-commit names files that nobody touched.
     Raises `SourceError` when there is no repository or no index.
     """
 
@@ -87,7 +88,7 @@ class Staged:
 
     def _is_compared(self, finding: Finding) -> bool:
         origin = finding.origin
-        if self._all_files or origin.kind not in _COMPARED:
+        if self._all_files or self._by_hand or origin.kind not in _COMPARED:
             return False
         return origin.kind is Kind.PATH_NAME or origin.object_id in self._changed_blobs
 
@@ -123,6 +124,15 @@ class Staged:
         names = tuple(dict.fromkeys(one.path for one in entries if one.new_name))
         notes = tuple(map(Note, self.repository.notes))
         return Contents(self.repository.git, Kind.INDEX, blobs, names, tuple(skipped), notes)
+
+    @cached_property
+    def _by_hand(self) -> bool:
+        """Whether files are read that are not staged."""
+        if not self._untouched or self._merging:
+            return False
+        unstaged = _Asked(self._paths).without(self._changes)
+        named = _Asked(unstaged)
+        return bool(unstaged) and any(named.covers(one.path) for one in self._index)
 
     @cached_property
     def _changed_blobs(self) -> frozenset[str]:
