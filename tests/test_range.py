@@ -245,6 +245,22 @@ class TestMerges:
         repo.git("merge", "-q", "-s", "ours", "base", "-m", "keep ours")
         assert places(diff(repo, matcher)) == [("app.py", 2 if touched else 1)]
 
+    def test_also_beside_a_key_that_only_came_and_went(
+        self, repo: GitRepo, matcher: Matcher, key: str, new_key: NewKey
+    ) -> None:
+        """What a commit in between replaced excuses what only commits in between held, and nothing else."""
+        repo.commit("old leak", {"app.py": f"token = '{key}'\n"})
+        repo.git("branch", "-f", "base")
+        repo.commit("ours", {"app.py": f"# more\ntoken = '{key}'\n", "b.py": f"b = '{new_key(TOKEN).key.decode()}'\n"})
+        repo.commit("oops", {"b.py": None})
+        repo.git("checkout", "-q", "base")
+        repo.commit("cleaned", {"app.py": "token = ''\n"})
+        repo.git("checkout", "-q", "main")
+        repo.git("merge", "-q", "-s", "ours", "base", "-m", "keep ours")
+        result = diff(repo, matcher)
+        assert places(result) == [("app.py", 2), ("b.py", 1)]
+        assert [in_head(found) for found in result.findings] == [True, False]
+
     def test_a_branch_that_is_merged_into_the_head(self, repo: GitRepo, matcher: Matcher, key: str) -> None:
         repo.git("checkout", "-q", "-b", "side")
         repo.commit("leak", {"side.py": f"token = '{key}'\n"})
