@@ -335,7 +335,7 @@ class TestHostile:
     def test_text_that_is_no_patch(self, matcher: Matcher, key: str) -> None:
         result = read(f"hello\nthe key is {key}\n", matcher)
         assert places(result) == [("a.patch", 2, 12)]
-        assert result.notes == ("a.patch: 2 lines belong to no patch and was scanned as plain text, from line 1 on",)
+        assert result.notes == ("a.patch: 2 lines belong to no patch and were scanned as plain text, from line 1 on",)
 
     def test_an_empty_one(self, matcher: Matcher) -> None:
         result = read("", matcher)

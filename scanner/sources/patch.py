@@ -222,12 +222,13 @@ class _Reader:
         if not self._offset:
             yield Note(f"{self._name}: nothing to read: the patch is empty")
         if self._strays:
-            lines = "1 line belongs" if self._strays == 1 else f"{self._strays} lines belong"
-            yield Note(
-                f"{self._name}: {lines} to no patch and was scanned as plain text, from line {self._first_stray} on"
-            )
+            several = self._strays > 1
+            lines = f"{self._strays} lines belong" if several else "1 line belongs"
+            read = f"{'were' if several else 'was'} scanned as plain text, from line {self._first_stray} on"
+            yield Note(f"{self._name}: {lines} to no patch and {read}")
         if self._unruly:
-            yield Note(f"{self._name}: {self._unruly} hunk headers do not tell the right number of lines")
+            headers = "1 hunk header does" if self._unruly == 1 else f"{self._unruly} hunk headers do"
+            yield Note(f"{self._name}: {headers} not tell the right number of lines")
 
     # --- lines ---
 
