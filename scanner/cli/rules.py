@@ -26,7 +26,7 @@ def rules() -> None:
     Examples:
       keysweep rules list
       keysweep rules show github-personal-access-token
-      keysweep rules test my-rules/
+      keysweep rules test company-rules/
       keysweep rules fake stripe-secret-key --environment test
     """
 
