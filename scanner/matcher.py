@@ -32,6 +32,10 @@ Owners = tuple[tuple[Probe, Keyword], ...]
 """The rules that a keyword belongs to, and its places in each."""
 
 
+_EDGE = 64
+"""A keyword may reach over the edge of a window by so many bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A confirmed key: in which bytes it was found, and the stretch of the chunk's own data it takes up."""
@@ -100,10 +104,18 @@ class Matcher:
         """The chunk's findings, in order of place."""
         data = chunk.data
         end = len(data) if chunk.end < 0 else chunk.end
+        if chunk.previous is not None and not self._anything(chunk, end):
+            return
         for hit in self.hits(data, chunk.start, end, chunk.origin.path, chunk.previous or b""):
             inside = hit.start < max(end, chunk.start + 1) and hit.end > chunk.start
             if inside and hit.attempt.rule.id in self.rules.selected:
                 yield self._finding(chunk, hit)
+
+    def _anything(self, chunk: Chunk, end: int) -> bool:
+        """Whether the window of a changed content holds any key at all. Such a window has NEAR bytes around what
+        changed, so this look need go no farther; only what competes for a key's bytes may stand outside."""
+        path, previous = chunk.origin.path, chunk.previous or b""
+        return bool(list(self._confirmed(chunk.data, chunk.start, end, path, 0, previous, _EDGE)))
 
     def hits(
         self, data: bytes, start: int, end: int, path: str | None = None, previous: bytes | None = None
@@ -115,14 +127,21 @@ class Matcher:
         return _settle(self._confirmed(data, start, end, path, 0, previous))
 
     def _confirmed(
-        self, data: bytes, start: int, end: int, path: str | None, depth: int, previous: bytes | None = None
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        path: str | None,
+        depth: int,
+        previous: bytes | None = None,
+        margin: int = NEAR,
     ) -> Iterator[Hit]:
-        for attempt, probe in self._attempts(data, start, end, path, previous):
+        for attempt, probe in self._attempts(data, start, end, path, previous, margin):
             sample = probe.sample(data, attempt)
             if sample or next(probe.objections(data, attempt), None) is None:
                 yield Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end, sample)
         if depth < DEPTH:
-            low, high = max(0, start - NEAR), min(len(data), end + NEAR)
+            low, high = max(0, start - margin), min(len(data), end + margin)
             for view in decode.views(data, low, high):
                 yield from self._inside(view, path, depth)
 
@@ -135,11 +154,11 @@ class Matcher:
             )
 
     def _attempts(
-        self, data: bytes, start: int, end: int, path: str | None, previous: bytes | None
+        self, data: bytes, start: int, end: int, path: str | None, previous: bytes | None, margin: int
     ) -> Iterator[tuple[Attempt, Probe]]:
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
-        for probe, keyword, at in self.places(data, start, end, previous, path):
+        for probe, keyword, at in self.places(data, start, end, previous, path, margin):
             for attempt in probe.attempts(data, keyword, at, known):
                 place = (probe.rule.id, attempt.start, attempt.end)
                 if place not in seen:
@@ -175,13 +194,19 @@ class Matcher:
         return self._tables[elsewhere]
 
     def places(
-        self, data: bytes, start: int, end: int, previous: bytes | None = None, path: str | None = None
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        previous: bytes | None = None,
+        path: str | None = None,
+        margin: int = NEAR,
     ) -> Iterator[tuple[Probe, Keyword, int]]:
         """Where a rule's keyword stands, near enough to data[start:end] to matter.
 
         `previous` is the content before this one ("" for none) when this is content to be remembered in its turn.
         """
-        low, high = max(0, start - NEAR), min(len(data), end + NEAR)
+        low, high = max(0, start - margin), min(len(data), end + margin)
         owners = self._owners(path)
         present: set[int] = set()
         for number, at in self._prefilter.hits(data, low, high):
