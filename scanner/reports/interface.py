@@ -7,10 +7,12 @@ two are equal) comes in `Fingerprints`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
+from scanner.errors import UsageError
 from scanner.models import Finding, Kind
 from scanner.policy import Decision, live
 from scanner.rule import RuleSet
@@ -34,6 +36,10 @@ class Fingerprints(Protocol):
         """A token that is equal for equal secrets. For grouping; never for output."""
 
 
+NO_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands where a format demands a time and none was given."""
+
+
 def _unchanged(text: str) -> str:
     return text
 
@@ -44,7 +50,8 @@ class Options:
 
     `mask` (the matcher's) is applied to every text that comes from what was scanned or from outside: paths, authors,
     names, reasons. `verbosity` is -1 for quiet, 0, or 1 for verbose. `group` is `file` or `secret`. `category`
-    names this analysis for code scanning, one for each job that uploads.
+    names this analysis for code scanning, one for each job that uploads. `moment` is the time that a format shows which
+    cannot do without one.
     """
 
     fingerprints: Fingerprints
@@ -53,6 +60,25 @@ class Options:
     group: str = "file"
     verbosity: int = 0
     category: str = "keysweep"
+    moment: datetime = NO_MOMENT
+
+
+def moment(environment: Mapping[str, str]) -> datetime:
+    """The time to show, which is never the clock's, so that the same scan gives the same report: `SOURCE_DATE_EPOCH`,
+    else `CI_COMMIT_TIMESTAMP` (GitLab sets it to the date of the commit), else `NO_MOMENT`. Raises UsageError for one
+    that is no time."""
+    epoch, commit = environment.get("SOURCE_DATE_EPOCH", ""), environment.get("CI_COMMIT_TIMESTAMP", "")
+    name = "SOURCE_DATE_EPOCH" if epoch else "CI_COMMIT_TIMESTAMP"
+    try:
+        if epoch:
+            return datetime.fromtimestamp(int(epoch), UTC)
+        if commit:
+            when = datetime.fromisoformat(commit)
+            return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        form = "seconds since 1970" if epoch else "a date as 2026-01-31T10:00:00+01:00"
+        raise UsageError(f"the environment variable {name} is no time: give {form}, or unset it") from None
+    return NO_MOMENT
 
 
 def rank(findings: Sequence[Finding]) -> list[Finding]:
@@ -95,4 +121,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-__all__ = ["Fingerprints", "Options", "Report", "count", "environment", "rank", "where"]
+def in_file(finding: Finding) -> bool:
+    """True when the key stands in the content of a file that a person can open at its path and line."""
+    return not where(finding) and bool(finding.location.path)
+
+
+__all__ = [
+    "NO_MOMENT", "Fingerprints", "Options", "Report", "count", "environment", "in_file", "moment", "rank", "where",
+]  # fmt: skip

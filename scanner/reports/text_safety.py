@@ -1,4 +1,4 @@
-"""Foreign text made harmless to a terminal and honest to a reader.
+"""Foreign text made harmless to a terminal or a page, and honest to a reader.
 
 File names, author names and lines of code come from whoever wrote them, an attacker perhaps: an escape sequence can
 repaint the screen, a newline can forge a line of the report, a bidirectional control can show text in an order
@@ -7,6 +7,7 @@ that it does not have.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -43,6 +44,30 @@ def whole(text: str) -> str:
     return text
 
 
+def code(text: str) -> str:
+    """The text as Markdown shows it letter by letter, in a table cell, too: nothing in it is a link, a mention, an
+    image or HTML.
+
+    Code spans do that. What would end a span or a cell stands between spans, as a character reference: a backslash
+    before the `|` of a table is read in more than one way.
+    """
+    pieces = re.split(r"([`|])", printable(text))
+    return "".join(f"&#{ord(piece)};" if piece in "`|" else f"`{piece}`" for piece in pieces if piece)
+
+
+def plain(text: str) -> str:
+    """Words of a rule for Markdown: as they are when they are plain words, else letter by letter (`code`)."""
+    return text if re.fullmatch(r"(?!.*www)(?:[^\W_]|[ ,.()/'-])+", text) and text.isprintable() else code(text)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, cut in the middle to that many characters."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head):]}"
+
+
 def width(text: str) -> int:
     """How many columns of a terminal the text takes."""
     return sum(
@@ -50,4 +75,4 @@ def width(text: str) -> int:
     )
 
 
-__all__ = ["printable", "whole", "width"]
+__all__ = ["code", "plain", "printable", "shortened", "whole", "width"]
