@@ -717,7 +717,8 @@ def test_no_report_module_reads_a_secret() -> None:
 
 
 def test_formats_are_named_and_a_wrong_one_is_helped() -> None:
-    assert [check_format(name) for name in FORMATS] == ["text", "json", "sarif"]
+    names = ["text", "json", "sarif", "github", "markdown", "junit", "gitlab", "csv"]
+    assert [check_format(name) for name in FORMATS] == names
     with pytest.raises(UsageError, match="'jsno' is not known; did you mean json"):
         render("jsno", judged(), RULES, options())
 

@@ -131,6 +131,7 @@ class Session:
                 colour=path is None and self._colour(sys.stdout.isatty()),
                 group=self.wanted.group,
                 verbosity=self.wanted.verbose - self.wanted.quiet,
+                moment=reports.moment(os.environ) if name in reports.DATED else reports.NO_MOMENT,
             )
             text = reports.render(name, decision, self.rules, options)
             if path is None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from scanner.errors import UsageError
 from scanner.policy import Decision
-from scanner.reports.interface import Options, Report
+from scanner.reports.interface import NO_MOMENT, Options, Report, moment
 from scanner.rule import RuleSet
 
 
@@ -31,7 +31,50 @@ def _sarif(decision: Decision, rules: RuleSet, options: Options) -> str:
     return render(decision, rules, options)
 
 
-FORMATS: Final[dict[str, Report]] = {"text": _text, "json": _json, "sarif": _sarif}
+def _github(decision: Decision, rules: RuleSet, options: Options) -> str:
+    from scanner.reports.github import render  # noqa: PLC0415 - start-up
+
+    return render(decision, rules, options)
+
+
+def _markdown(decision: Decision, rules: RuleSet, options: Options) -> str:
+    from scanner.reports.markdown import render  # noqa: PLC0415 - start-up
+
+    return render(decision, rules, options)
+
+
+def _junit(decision: Decision, rules: RuleSet, options: Options) -> str:
+    from scanner.reports.junit import render  # noqa: PLC0415 - start-up
+
+    return render(decision, rules, options)
+
+
+def _gitlab(decision: Decision, rules: RuleSet, options: Options) -> str:
+    from scanner.reports.gitlab import render  # noqa: PLC0415 - start-up
+
+    return render(decision, rules, options)
+
+
+def _csv(decision: Decision, rules: RuleSet, options: Options) -> str:
+    from scanner.reports.csv import render  # noqa: PLC0415 - start-up
+
+    return render(decision, rules, options)
+
+
+FORMATS: Final[dict[str, Report]] = {
+    "text": _text,
+    "json": _json,
+    "sarif": _sarif,
+    "github": _github,
+    "markdown": _markdown,
+    "junit": _junit,
+    "gitlab": _gitlab,
+    "csv": _csv,
+}
+
+
+DATED: Final = frozenset({"gitlab"})
+"""Those that show a time, `Options.moment`, because their format demands one."""
 
 
 def check_format(name: str) -> str:
@@ -50,4 +93,4 @@ def render(name: str, decision: Decision, rules: RuleSet, options: Options) -> s
     return FORMATS[check_format(name)](decision, rules, options)
 
 
-__all__ = ["FORMATS", "Options", "Report", "check_format", "render"]
+__all__ = ["DATED", "FORMATS", "NO_MOMENT", "Options", "Report", "check_format", "moment", "render"]
