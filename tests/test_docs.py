@@ -81,8 +81,8 @@ def words_of(line: str) -> list[str]:
 
 
 def check_use(line: str) -> None:
-    """Fails when a line of a document calls keysweep in a way that the command line does not take. A command without any
-    argument is a mention, not a call."""
+    """Fails when a line of a document calls keysweep in a way that the command line does not take. A command without
+    any argument is a mention, not a call."""
     words = words_of(line)[1:]
     command: click.Command = keysweep
     context = click.Context(keysweep, info_name="keysweep")

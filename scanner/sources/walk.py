@@ -265,6 +265,7 @@ def _is_repository(git_folder: str) -> bool:
 
 
 def not_a_file(mode: int) -> str:
+    """What something is that is no regular file, as the reason why it is not read."""
     kinds = {
         stat.S_IFIFO: "a FIFO, not a file (pipe its content into 'keysweep stdin')",
         stat.S_IFSOCK: "a socket, not a file",
