@@ -7,7 +7,6 @@ against which a reader could test guesses cheaply (see `identity`).
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +68,8 @@ class Baseline:
                 f"{self.name}: made with an identity key; set KEYSWEEP_IDENTITY_KEY to the same key, "
                 "or create the baseline anew"
             )
+        import hmac  # noqa: PLC0415 - start-up
+
         if not hmac.compare_digest(self.keyed, _proof(self.salt, pepper)):
             made = "with another identity key" if self.keyed else "without an identity key"
             raise ConfigError(

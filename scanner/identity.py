@@ -11,7 +11,6 @@ guessing impossible without it.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 from collections.abc import Callable, Hashable, Iterable
 
@@ -49,6 +48,8 @@ def identity(rule_id: str, path: str, secret: Secret, salt: bytes, pepper: bytes
     # Lengths before the parts: ("a", "bc") and ("ab", "c") must not meet.
     message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     if pepper:
+        import hmac  # noqa: PLC0415 - start-up
+
         message = hmac.digest(pepper, message, "sha256")
     return hashlib.scrypt(message, salt=salt, dklen=_BYTES, **_COST).hex()
 

@@ -125,7 +125,7 @@ class Origin:
 class Chunk:
     """A piece of content, handed to the matcher.
 
-    `data[start:end]` is the window to report from: a finding belongs to this chunk when it begins inside it;
+    `data[start:end]` is the window to report from: a finding belongs to this chunk when it touches the window;
     what stands around is context only, so that cutting content into windows, or scanning only what changed,
     never changes what is found. `end` -1 means the end of data. `offset`, `line` and `column` are the position
     of `data[0]` in the whole content (byte offset from 0, line and column from 1; a column is a character, and

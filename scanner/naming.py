@@ -67,7 +67,9 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
         best = pattern.match(text, at)
         if best is not None:
             typed = _TYPED.search(text, 0, at) if b"=" in best.group() else None
-            return best if typed is None else pattern.match(text[: typed.end(1)] + text[best.end("name") :], typed.start(1))
+            if typed is None:
+                return best
+            return pattern.match(text[: typed.end(1)] + text[best.end("name") :], typed.start(1))
     return best
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scanner import executor as executors
 from scanner.errors import KeysweepError, SourceError
 from scanner.models import (
     MASK,
@@ -28,6 +26,9 @@ from scanner.models import (
 )
 from scanner.sources.interface import Source, Weighed
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 Progress = Callable[[int, int, int], None]
 """Called with the bytes scanned, the parts done and the parts there are."""
 
@@ -42,7 +43,7 @@ class Matching(Protocol):
     """What the pipeline asks of a matcher. It is sent to worker processes once each."""
 
     def find(self, chunk: Chunk) -> Iterator[Finding]:
-        """The findings that begin in the chunk's window."""
+        """The findings that touch the chunk's window."""
 
     def mask(self, text: str) -> str:
         """The text with every key in it masked."""
@@ -175,7 +176,7 @@ def _stats_of(chunk: Chunk, before: Origin | None) -> Stats:
     if chunk.origin.kind is Kind.PATH_NAME:
         return Stats()
     end = len(chunk.data) if chunk.end < 0 else chunk.end
-    another = chunk.origin != before
+    another = chunk.origin != before and chunk.offset == 0
     commits = int(another and chunk.origin.kind is Kind.COMMIT_MESSAGE)
     return Stats(contents=int(another), size=end - chunk.start, commits=commits)
 
@@ -242,7 +243,9 @@ def _run(
     elif executor is not None:
         _read_apart(parts, source, matcher, gathered, lambda: nullcontext(executor), jobs)
     else:
-        _read_apart(parts, source, matcher, gathered, lambda: executors.local_pool(jobs, matcher), jobs)
+        from scanner.executor import local_pool  # noqa: PLC0415 - 10 ms of imports that a hook does not need
+
+        _read_apart(parts, source, matcher, gathered, lambda: local_pool(jobs, matcher), jobs)
 
 
 def _read_here(parts: Sequence[Source], source: Source, matcher: Matching, gathered: _Gathered) -> None:
@@ -251,8 +254,8 @@ def _read_here(parts: Sequence[Source], source: Source, matcher: Matching, gathe
         tally.read(part, whole=part is source)
         return tally.done()
 
-    for _, future in executors.completed(executors.Serial(), read, parts, ahead=1):
-        gathered.take(future.result())
+    for part in parts:
+        gathered.take(read(part))
 
 
 def _read_apart(
@@ -265,6 +268,8 @@ def _read_apart(
 ) -> None:
     """Reads parts in other processes. A process that dies takes its pool along, and every part that was begun
     in it: what was not begun goes to a new pool, what was begun is read again, alone."""
+    from scanner import executor as executors  # noqa: PLC0415 - see above
+
     suspects: list[Source] = []
     while parts and (pool := open_pool()):
         waiting: list[Source] = []
@@ -302,6 +307,8 @@ def _read_alone(part: Source, matcher: Matching, gathered: _Gathered) -> None:
 
 
 def _read_in_one_process(part: Source, matcher: Matching) -> _Done | None:
+    from scanner import executor as executors  # noqa: PLC0415 - see above
+
     pool = executors.local_pool(1, matcher)
     if pool is None:
         return None
@@ -319,7 +326,9 @@ def _read(matcher: Matching, part: Source) -> _Done:
 
 
 def _read_shared(part: Source) -> _Done:
-    return _read(executors.shared(), part)
+    from scanner.executor import shared  # noqa: PLC0415 - see above
+
+    return _read(shared(), part)
 
 
 def _joined(results: Sequence[_Done]) -> _Done:

@@ -67,7 +67,8 @@ class _Reader:
             root = yaml.compose(text, Loader=loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            raise self.fail((mark.line if mark else 0) + 1, f"not YAML: {getattr(error, 'problem', None) or error}") from error
+            problem = getattr(error, "problem", None) or error
+            raise self.fail((mark.line if mark else 0) + 1, f"not YAML: {problem}") from error
         except (RecursionError, UnicodeDecodeError) as error:
             raise self.fail(1, "not YAML: nested too deeply, or not UTF-8") from error
         if root is None:
@@ -148,7 +149,8 @@ class _Reader:
         if not _ID.fullmatch(self.rule_id) or not f"{self.rule_id}-".startswith(f"{provider}-"):
             raise self.fail(own["id"].line, f"the id must be lower-case words with dashes and begin with '{provider}-'")
         context = "context" in own
-        if ("value" in own) != context or ("pattern" in own) == context or ("keywords" in own) == context:
+        form = own.keys() & {"context", "value", "keywords", "pattern"}
+        if form not in ({"context", "value"}, {"keywords", "pattern"}):
             raise self.fail(node.line, "a rule has either 'keywords' and 'pattern', or 'context' and 'value'")
         source = own["value" if context else "pattern"]
         text = self.text(source, "pattern")
@@ -170,7 +172,7 @@ class _Reader:
             severity=self.severity(own["severity"]),
             confidence=self.confidence(own["confidence"]),
             context=context,
-            severities={env: self.severity(item) for env, item in self.mapping(own.get("severities"), "severities").items()},
+            severities=self.severities(own.get("severities")),
             environments=environments,
             checks=self.checks(own.get("checks")),
             files=self.texts(own.get("files"), "files"),
@@ -212,10 +214,11 @@ class _Reader:
         for _ in range(24):
             made = pattern.sample(tree, rng, spread=4).lower()
             if not any(word.encode() in made for word in words):
-                raise self.fail(node.line, "the pattern can match without any of the keywords, so such keys would be missed")
+                raise self.fail(node.line, "it can match without any of the keywords, and such keys would be missed")
 
     def environments(self, own: dict[str, _Node], shape: pattern.Shape, line: int) -> dict[str, str]:
-        found = {text: self.text(item, text) for text, item in self.mapping(own.get("environments"), "environments").items()}
+        told = self.mapping(own.get("environments"), "environments")
+        found = {text: self.text(item, text) for text, item in told.items()}
         if ("environment" in shape.groups) != bool(found):
             raise self.fail(line, "the group 'environment' and the key 'environments' go together")
         for name in found.values():
@@ -250,6 +253,9 @@ class _Reader:
         if isinstance(node.value, bool) or not isinstance(node.value, int):
             raise self.fail(node.line, "'priority' must be a whole number")
         return node.value
+
+    def severities(self, node: _Node | None) -> dict[str, Severity]:
+        return {environment: self.severity(item) for environment, item in self.mapping(node, "severities").items()}
 
     def severity(self, node: _Node) -> Severity:
         try:

@@ -1,8 +1,8 @@
 """Where rules come from: the shipped files, the caller's files, and a cache of what was read.
 
 The cache is JSON in a private folder of the user's: reading YAML and analysing patterns costs some hundred
-milliseconds, and nobody waits for a hook. It is an input like any other: keyed by the content of the rule files, checked
-against damage, rebuilt when in doubt, and never able to run anything.
+milliseconds, and nobody waits for a hook. It is an input like any other: keyed by the content of the rule files,
+checked against damage, rebuilt when in doubt, and never able to run anything.
 """
 
 from __future__ import annotations

@@ -8,19 +8,24 @@ run's own alphabet: the scanner recognises them, and a real key looks like that 
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from scanner import checks, pattern
+from scanner import checks
 from scanner.rule import Rule
+
+if TYPE_CHECKING:
+    from scanner.pattern import Tail
 
 MARK = 8
 _PERSON = b"keysweep fake"
 
 
 @lru_cache(maxsize=4096)
-def _tail(text: str) -> pattern.Tail | None:
-    return pattern.shape(text).tail
+def _tail(text: str) -> Tail | None:
+    from scanner.pattern import shape  # noqa: PLC0415 - needed for a confirmed key only, and 5 ms to import
+
+    return shape(text).tail
 
 
 def _place(rule: Rule, secret_end: int) -> tuple[int, int, bytes] | None:
@@ -36,6 +41,8 @@ def _place(rule: Rule, secret_end: int) -> tuple[int, int, bytes] | None:
 
 
 def _mark(body: bytes, alphabet: bytes) -> bytes:
+    import hashlib  # noqa: PLC0415 - as above
+
     number = int.from_bytes(hashlib.blake2b(body, digest_size=32, person=_PERSON).digest())
     out = bytearray()
     for _ in range(MARK):

@@ -37,7 +37,7 @@ def matcher(rules: RuleSet) -> Matcher:
 
 @pytest.fixture(scope="session")
 def new_key(rules: RuleSet) -> Callable[..., Fake]:
-    """`new_key("github-personal-access-token")`: a fresh key of a rule, different in every run, that no provider ever issued."""
+    """`new_key("logtalk-api-key")`: a fresh key of a rule, different in every run, that no provider ever issued."""
 
     def make(rule_id: str, environment: str = "", **options: bool) -> Fake:
         return KeyMaker(rules.get(rule_id), random.Random()).make(environment, **options)

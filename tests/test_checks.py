@@ -32,7 +32,8 @@ def test_random_values_are_no_placeholders(value: bytes) -> None:
 @pytest.mark.parametrize(
     "value",
     [b"$TOKEN", b"${TOKEN}", b"${{ secrets.X }}", b"{{ x }}", b"os.environ['X']", b"process.env.X", b"<token>",
-     b"%TOKEN%", b"op://vault/item", b"getenv('X')", b"$(cat token)", b"#{token}", b"secrets.TOKEN", b"var.token", b"!Ref Token"],
+     b"%TOKEN%", b"op://vault/item", b"getenv('X')", b"$(cat token)", b"#{token}", b"secrets.TOKEN", b"var.token",
+     b"!Ref Token"],
 )  # fmt: skip
 def test_references_are_told(value: bytes) -> None:
     assert checks.reference(Candidate(value, value))
@@ -45,7 +46,7 @@ def test_a_reference_is_told_by_what_stands_around() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"xxxxxxxxxxxxxxxx", b"abababababab", b"1234567890abcdef", b"abcdefghijklmnop", b"00000000", b"a1a1a1a1a1"]
+    "value", [b"xxxxxxxxxxxxxxxx", b"abababababab", b"1234567890abcdef", b"abcdefghijklmn", b"00000000", b"a1a1a1a1a1"]
 )
 def test_repetition_and_sequences_are_told(value: bytes) -> None:
     assert checks.repetition(Candidate(value, value))

@@ -137,7 +137,7 @@ BAD = {
     "keyword": ("[acme_]", "[umbrella_]", 9, "without any of the keywords"),
     "short keyword": ("[acme_]", "[ac]", 9, "three or more characters"),
     "check": ("    severity: high", "    checks: {entropy: lots}\n    severity: high", 11, "takes a number"),
-    "no check": ("    severity: high", "    checks: {magic: true}\n    severity: high", 11, "there is no check 'magic'"),
+    "no check": ("    severity: high", "    checks: {magic: true}\n    severity: high", 11, "no check 'magic'"),
     "alias": ("    severity: high", "    severity: *x", 11, "alias"),
     "explosive": ("[a-z0-9]{24}", "(?:[a-z]{1,9}){1,9}", 10, "several ways"),
     "number": ("name: Acme key", "name: 12", 7, "must be a text"),
