@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ not the one around the folder."""
 
 _NO_CONTENT = frozenset({b"000000", b"160000"})  # what is not there, and submodules
 _COMPARED = frozenset({Kind.INDEX, Kind.PATH_NAME})
+_GITHEAD = re.compile("GITHEAD_([0-9a-f]{40}(?:[0-9a-f]{24})?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +190,12 @@ class Staged:
 
     @cached_property
     def _merging(self) -> list[str]:
-        """The commits that are being merged."""
+        """The commits that are being merged. While `git merge` runs its pre-merge-commit hook they are in no file
+        yet: only in the names of variables."""
         try:
             return Path(self.repository.git_dir, "MERGE_HEAD").read_text("ascii").split()
         except (OSError, ValueError):
-            return []
+            return sorted(found[1] for found in map(_GITHEAD.fullmatch, os.environ) if found)
 
     def _run(self, *args: str) -> bytes:
         try:
