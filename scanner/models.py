@@ -206,7 +206,8 @@ class Finding:
     `masked` is the key as it may be shown (public part, then `MASK`); `text` is its line, shortened, with
     every finding on it masked. `variable` is the name it is assigned to, where there is one. `sample` says why
     it cannot be a live key: "" (it may be), "documented" (a provider's published sample) or "synthetic" (made
-    by `keysweep rules fake`). `decoded` lists the encodings it was wrapped in, outermost first.
+    by `keysweep rules fake`). `decoded` lists the encodings it was wrapped in, outermost first. `occurrences` is the
+    number of versions of the content that hold it.
     """
 
     rule_id: str

@@ -146,7 +146,7 @@ class _Page:
         if finding.decoded:
             yield f"decoded from {', then '.join(self._foreign(encoding) for encoding in finding.decoded)}"
         if finding.occurrences > 1:
-            yield f"{count(finding.occurrences, 'time')} in this content"
+            yield f"in {count(finding.occurrences, 'version')} of this content"
         if finding.sample:
             yield f"a {self._foreign(finding.sample)} sample"
         if (finding.validity.status, finding.validity.reason) != ("unknown", "not asked"):
