@@ -80,11 +80,13 @@ def received(lines: Iterable[str]) -> list[Range]:
 
 
 def _fields(lines: Iterable[str], count: int, hook: str) -> Iterator[list[str]]:
+    """The words of each line. Only spaces part them (names of refs may hold other blanks), and the local ref, which
+    comes first, is what somebody wrote to git push: `HEAD@{1 day ago}`."""
     for line in lines:
-        fields = line.split()
+        fields = line.rstrip("\r\n").rsplit(" ", count - 1)
         if len(fields) == count:
             yield fields
-        elif fields:
+        elif line.strip():
             raise SourceError(f"a line for the {hook} hook has {len(fields)} words, not {count}; git itself calls it")
 
 
