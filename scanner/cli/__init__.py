@@ -27,12 +27,18 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output went away: nothing can be told any more, and nothing may look like success.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
+        return _unheard()
+    except SystemExit as stop:  # click's own ends: 0 after completion, 1 when the reader of our output went away
+        return _unheard() if stop.code else 0
     except Exception as error:
         return _say(_sentence(error))
     return code if isinstance(code, int) else 0
+
+
+def _unheard() -> int:
+    """The reader of our output went away: nothing can be told any more, and nothing may look like success."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILURE
 
 
 def _sentence(error: Exception) -> str:
