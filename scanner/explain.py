@@ -81,14 +81,14 @@ def _try(
         attempts = list(probe.attempts(data, keyword, at, {}))
         for attempt in attempts:
             hidden.append((attempt.secret_start, attempt.secret_end))
-            steps += _steps(data, probe, attempt)
-            verdict = _verdict(matcher, data, probe, attempt, kept)
+            steps += _steps(data, probe, attempt, chunk.origin.path)
+            verdict = _verdict(matcher, chunk, probe, attempt, kept)
         if not attempts:
             verdict = _near_miss(probe, data, keyword, at)
     return Trial(rule.id, keyword.text, at - start + 1, tuple(steps), verdict), hidden
 
 
-def _steps(data: bytes, probe: Probe, attempt: Attempt) -> Iterator[str]:
+def _steps(data: bytes, probe: Probe, attempt: Attempt, path: str) -> Iterator[str]:
     secret = data[attempt.secret_start : attempt.secret_end]
     public = data[attempt.start : attempt.secret_start].decode("utf-8", "replace")
     yield f"pattern fits: public '{public}', secret of {len(secret)} bytes, {entropy(secret):.2f} bits a character"
@@ -96,15 +96,15 @@ def _steps(data: bytes, probe: Probe, attempt: Attempt) -> Iterator[str]:
         yield f"environment: {attempt.environment}"
     if attempt.name:
         yield f"assigned to: {attempt.name.decode('utf-8', 'replace')}"
-    yield from (f"check fails: {reason}" for reason in probe.objections(data, attempt))
+    yield from (f"check fails: {reason}" for reason in probe.objections(data, attempt, path))
 
 
 def _verdict(
-    matcher: Matcher, data: bytes, probe: Probe, attempt: Attempt, kept: dict[tuple[str, int], Hit]
+    matcher: Matcher, chunk: Chunk, probe: Probe, attempt: Attempt, kept: dict[tuple[str, int], Hit]
 ) -> str:
-    rule = probe.rule
+    data, rule = chunk.data, probe.rule
     sample = probe.sample(data, attempt)
-    if not sample and next(probe.objections(data, attempt), None) is not None:
+    if not sample and next(probe.objections(data, attempt, chunk.origin.path), None) is not None:
         return "no: a check fails"
     if (rule.id, attempt.start) not in kept:
         others = {hit.attempt.rule.id for hit in kept.values() if hit.start < attempt.end and hit.end > attempt.start}

@@ -60,6 +60,7 @@ class Matcher:
 
     def _forget(self) -> None:
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
+        self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
         self._tables: dict[frozenset[str], tuple[Owners, ...]] = {}
 
     def __getstate__(self) -> tuple[RuleSet, str]:
@@ -104,18 +105,27 @@ class Matcher:
         """The chunk's findings, in order of place."""
         data = chunk.data
         end = len(data) if chunk.end < 0 else chunk.end
-        if chunk.previous is not None and not self._anything(chunk, end):
+        if self._nothing(chunk, end):
             return
         for hit in self.hits(data, chunk.start, end, chunk.origin.path, chunk.previous or b""):
             inside = hit.start < max(end, chunk.start + 1) and hit.end > chunk.start
             if inside and hit.attempt.rule.id in self.rules.selected:
                 yield self._finding(chunk, hit)
 
-    def _anything(self, chunk: Chunk, end: int) -> bool:
-        """Whether the window of a changed content holds any key at all. Such a window has NEAR bytes around what
-        changed, so this look need go no farther; only what competes for a key's bytes may stand outside."""
-        path, previous = chunk.origin.path, chunk.previous or b""
-        return bool(list(self._confirmed(chunk.data, chunk.start, end, path, 0, previous, _EDGE)))
+    def _nothing(self, chunk: Chunk, end: int) -> bool:
+        """A quick look, which most content needs no more than: whether no key can be there.
+
+        The window of changed content has NEAR bytes around what changed, so the look need go no farther; only what
+        competes for a key's bytes may stand outside. In whole content without a keyword there is nothing to try.
+        """
+        data, path = chunk.data, chunk.origin.path
+        if chunk.previous is not None:
+            return not list(self._confirmed(data, chunk.start, end, path, 0, chunk.previous, _EDGE))
+        if chunk.start or end < len(data):
+            return False
+        owners = self._owners(path)
+        self._last = data, list(self._prefilter.hits(data, 0, end))
+        return not any(owners[number] for number, _ in self._last[1]) and next(decode.views(data, 0, end), None) is None
 
     def hits(
         self, data: bytes, start: int, end: int, path: str | None = None, previous: bytes | None = None
@@ -138,7 +148,7 @@ class Matcher:
     ) -> Iterator[Hit]:
         for attempt, probe in self._attempts(data, start, end, path, previous, margin):
             sample = probe.sample(data, attempt)
-            if sample or next(probe.objections(data, attempt), None) is None:
+            if sample or next(probe.objections(data, attempt, path or ""), None) is None:
                 yield Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end, sample)
         if depth < DEPTH:
             low, high = max(0, start - margin), min(len(data), end + margin)
@@ -209,7 +219,11 @@ class Matcher:
         low, high = max(0, start - margin), min(len(data), end + margin)
         owners = self._owners(path)
         present: set[int] = set()
-        for number, at in self._prefilter.hits(data, low, high):
+        before, hits = self._last
+        if before is not data or low or high < len(data):
+            hits = self._prefilter.hits(data, low, high)
+        self._last = b"", ()
+        for number, at in hits:
             present.add(number)
             for probe, keyword in owners[number]:
                 if not probe.rule.context or stands_as_word(data, at, at + len(keyword.text)):

@@ -173,8 +173,11 @@ class Probe:
         secret_at = attempt.secret_start - attempt.start
         return "synthetic" if is_synthetic(self.rule, key, secret_at, attempt.secret_end - attempt.start) else ""
 
-    def objections(self, data: bytes, attempt: Attempt) -> Iterator[str]:
-        """The reasons of the checks that do not hold."""
+    def objections(self, data: bytes, attempt: Attempt, path: str = "") -> Iterator[str]:
+        """The reasons of the checks that do not hold. In an example file (`.env.example`) a value that is only known
+        by its name is there to be replaced; a format of its own is reported there, too."""
+        if self.rule.context and _EXAMPLE_FILE.search(path.rsplit("/", 1)[-1]):
+            yield "it stands in an example file"
         candidate = checks.Candidate(
             data[attempt.secret_start : attempt.secret_end],
             data[attempt.start : attempt.end],
@@ -187,6 +190,7 @@ class Probe:
                 yield reason
 
 
+_EXAMPLE_FILE = re.compile(r"(?i)(?:^|[._-])(?:examples?|samples?|template|tmpl|tpl|dist|defaults?)(?:$|[._-])")
 _ESCAPE = re.compile(rb"(?:\\[abfnrtv0]|\\u00[0-9a-fA-F]{2}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\x1b\[[0-9;]{0,8}[mK])\Z")
 
 

@@ -251,6 +251,15 @@ def test_the_public_part_stays_whatever_another_rule_takes_for_a_secret(
     assert finding.text == f"LOGTALK_API_KEY=lt_live_{MASK}"
 
 
+def test_example_files_hold_values_to_be_replaced_but_no_real_keys(
+    matcher: Matcher, rules: RuleSet, new_key: Callable[..., Fake]
+) -> None:
+    known = b"LOGTALK_API_KEY=" + new_key("logtalk-api-key", "live").key
+    named = b"LINKT_API_KEY=" + KeyMaker(rules.get("linkt-api-key"), random.Random(7)).make().key
+    for path, expected in ((".env", 2), ("deploy/.env.example", 1), ("settings.sample.toml", 1), ("example/app.py", 2)):
+        assert len(list(matcher.find(Chunk(known + b"\n" + named + b"\n", Origin(path))))) == expected, path
+
+
 def test_broken_promises_are_told(rules: RuleSet, matcher: Matcher) -> None:
     rule = rules.get("logtalk-api-key")
     liar = replace(rule, counterexamples=(Example("k={key}"), Example("k={key:cut}")), examples=(Example("nothing"),))

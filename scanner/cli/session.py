@@ -22,6 +22,7 @@ from scanner.matcher import Matcher
 from scanner.models import Confidence, ScanResult, Severity
 from scanner.pipeline import scan
 from scanner.policy import Decision, decide, parse_fail_on
+from scanner.reports.interface import count
 from scanner.rule import RuleSet, load_rules
 from scanner.sources.interface import Source
 
@@ -144,9 +145,8 @@ class Session:
         stats = result.stats
         commits = f" of {stats.commits:,} commits" if stats.commits else ""
         rate = f", {amount(round(stats.size / took))}/s" if took > 0.05 and stats.size else ""
-        sys.stderr.write(
-            f"keysweep: read {stats.contents:,} items{commits}, {amount(stats.size)}, in {duration(took)}{rate}\n"
-        )
+        read = f"{count(stats.contents, 'item')}{commits}, {amount(stats.size)}"
+        sys.stderr.write(f"keysweep: read {read}, in {duration(took)}{rate}\n")
 
     def _colour(self, terminal: bool) -> bool:
         if self.wanted.colour is not None:

@@ -30,6 +30,11 @@ def windows(
     if size < 2 or overlap < 2 or size % 2 or overlap % 2:
         raise ValueError("size and overlap are even and at least 2")
     data, failure = _read_fully(read, b"", size + overlap)
+    if len(data) <= size:
+        yield Chunk(data, origin)
+        if failure is not None:
+            raise failure
+        return
     place = Chunk(b"", origin)  # offset, line and column of data[0]
     start = 0
     while len(data) > start + size:
