@@ -198,7 +198,7 @@ def open_repository(path: str | os.PathLike[str], *, inherit: Iterable[str] = ()
     place = os.fspath(path)
     if not Path(place).is_dir():
         raise SourceError(f"{place}: no such folder; name a git repository or a folder inside one")
-    kept = tuple((name, _absolute(os.environ[name])) for name in sorted(inherit) if name in os.environ)
+    kept = tuple((name, _absolute(name, os.environ[name])) for name in sorted(inherit) if name in os.environ)
     git = Git(find_git(), str(Path(place).resolve()), kept)
     notes: tuple[str, ...] = ()
     try:
@@ -287,9 +287,11 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def _absolute(value: str) -> str:
-    """Hooks get paths relative to the folder they are started in; git will run in another."""
-    return os.pathsep.join(str(Path(part).absolute()) if part else part for part in value.split(os.pathsep))
+def _absolute(name: str, value: str) -> str:
+    """Hooks get paths relative to the folder they are started in; git will run in another. One variable is a list;
+    where git has quoted something in it (a folder with the sign that parts the list), it is absolute already."""
+    parts = value.split(os.pathsep) if name == "GIT_ALTERNATE_OBJECT_DIRECTORIES" else [value]
+    return value if '"' in value else os.pathsep.join(str(Path(part).absolute()) if part else part for part in parts)
 
 
 def sanitize(words: bytes) -> str:
