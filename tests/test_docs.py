@@ -148,7 +148,7 @@ def place(tmp_path: Path, new_key: Callable[..., Fake], monkeypatch: pytest.Monk
     rule = (ROOT / "rules" / "logtalk.yaml").read_text(encoding="utf-8").replace("logtalk", "acme")
     repo.commit("begin", {
         "README.md": "hello\n", "config/app.toml": "port = 80\n", "tests/a.txt": "a\n", "src/app.py": "a = 1\n",
-        "company-rules/acme.yaml": re.sub(r"lt_", "ac_", rule),
+        "company-rules/acme.yaml": re.sub(r"lt_", "ac_", rule), "my-rules/acme.yaml": re.sub(r"lt_", "ac_", rule),
     })  # fmt: skip
     repo.git("tag", "v1.0")
     repo.commit("a key", {".env": b"A=1\nB=2\nTOKEN=" + key + b"\n"})
