@@ -28,6 +28,7 @@ def rules() -> None:
       keysweep rules show github-personal-access-token
       keysweep rules test company-rules/
       keysweep rules fake stripe-secret-key --environment test
+      keysweep rules profile src/
     """
 
 
@@ -155,6 +156,34 @@ def fake(extra: tuple[Path, ...], rule_id: str, environment: str | None, count: 
     maker = KeyMaker(load_rules(extra).get(rule_id), rng)
     for _ in range(count):
         click.echo(maker.make(environment or "", synthetic=True).key)
+
+
+@rules.command()
+@EXTRA
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="How many rules to list.")
+def profile(extra: tuple[Path, ...], paths: tuple[str, ...], top: int) -> None:
+    """Tell which rules cost most on the files of PATHS.
+
+    \b
+    Examples:
+      keysweep rules profile src/
+      keysweep rules profile src/ --top 5
+    """
+    from scanner.cost import costs  # noqa: PLC0415
+    from scanner.matcher import Matcher  # noqa: PLC0415
+    from scanner.models import Chunk  # noqa: PLC0415
+    from scanner.sources.files import Files  # noqa: PLC0415
+
+    chunks = (item for item in Files(paths).chunks() if isinstance(item, Chunk))
+    found, whole = costs(Matcher(load_rules(extra)), chunks)
+    tried = sum(cost.seconds for cost in found)
+    click.echo(f"{'rule':<45}  {'tried':>9}  {'fits':>7}  {'ms':>9}  share")
+    for cost in found[:top]:
+        share = cost.seconds / whole if whole else 0
+        counts = f"{cost.places:>9,}  {cost.fits:>7,}  {cost.seconds * 1000:>9.1f}"
+        click.echo(f"{cost.rule_id:<45}  {counts}  {share:>5.1%}")
+    click.echo(f"all rules {tried:.2f} s of {whole:.2f} s", err=True)
 
 
 @rules.command("checks")

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
 
 from scanner.errors import SourceError
 from scanner.models import Chunk, Finding, History, Kind, Location, Note, Origin, Skipped
@@ -18,9 +17,9 @@ from scanner.sources.git_locate import locate
 from scanner.sources.git_objects import Inventory, Selection, name_missing, take_inventory
 from scanner.sources.git_parts import Ready, Slice, cut, pack
 from scanner.sources.interface import Source
+from scanner.sources.revisions import NO_OBJECT, Range, UnknownRevisionError, parse_range, pushed, received
 from scanner.sources.windows import advance, windows
 
-_NO_OBJECT = re.compile(r"0{40}(?:0{24})?")
 _ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NO_CONTENT = frozenset({b"000000", b"160000"})
 _COMPARED = frozenset({Kind.BLOB, Kind.NOTE, Kind.PATH_NAME})
@@ -30,64 +29,6 @@ _LONGEST = 64 * 1024  # what stands where a finding was made is searched for up 
 
 Tree = dict[bytes, str]
 """The files of a commit: path and blob."""
-
-
-class Range(NamedTuple):
-    """From `base` (what is there already; zeros or "" for nothing) to `head` (zeros: a ref is deleted).
-
-    `symmetric` compares with the commit where both parted, as `base...head` does. `ref` is the name that a push
-    gives to `head`.
-    """
-
-    base: str
-    head: str
-    symmetric: bool = False
-    ref: str = ""
-
-
-class UnknownRevisionError(SourceError):
-    """A revision is not in the repository: mistyped, cut off by a shallow clone, or gone with a force-push."""
-
-    def __init__(self, revision: str, *, shallow: bool) -> None:
-        self.revision = revision
-        way_out = (
-            "the clone is shallow; git fetch --unshallow brings the rest (in GitHub Actions: fetch-depth: 0)"
-            if shallow
-            else f"fetch it first (git fetch origin {revision}), or name another one; a force-push may have "
-            "replaced it"
-        )
-        super().__init__(f"'{revision}' is not in this repository: {way_out}")
-
-
-def parse_range(text: str) -> Range:
-    """`A..B` or `A...B`; a side that is left out is HEAD. Raises `SourceError` for anything else."""
-    base, dots, head = text.partition("..")
-    symmetric = head.startswith(".")
-    head = head.removeprefix(".")
-    if not dots or ".." in head or head.startswith(".") or not (base or head):
-        raise SourceError(f"'{text}' is no range of revisions: write BASE..HEAD or BASE...HEAD")
-    return Range(base or "HEAD", head or "HEAD", symmetric)
-
-
-def pushed(lines: Iterable[str]) -> list[Range]:
-    """What git tells a pre-push hook: local ref, local id, remote ref, remote id."""
-    return [Range(base, head, ref=ref) for _, head, ref, base in _fields(lines, 4, "pre-push")]
-
-
-def received(lines: Iterable[str]) -> list[Range]:
-    """What git tells a pre-receive hook: old id, new id, ref."""
-    return [Range(base, head, ref=ref) for base, head, ref in _fields(lines, 3, "pre-receive")]
-
-
-def _fields(lines: Iterable[str], count: int, hook: str) -> Iterator[list[str]]:
-    """The words of each line. Only spaces part them (names of refs may hold other blanks), and the local ref, which
-    comes first, is what somebody wrote to git push: `HEAD@{1 day ago}`."""
-    for line in lines:
-        fields = line.rstrip("\r\n").rsplit(" ", count - 1)
-        if len(fields) == count:
-            yield fields
-        elif line.strip():
-            raise SourceError(f"a line for the {hook} hook has {len(fields)} words, not {count}; git itself calls it")
 
 
 class RevisionRanges:
@@ -110,7 +51,7 @@ class RevisionRanges:
     ) -> None:
         self.repository: Repository = open_repository(place, inherit=inherit)
         self._notes = [Note(text) for text in self.repository.notes]
-        self._ranges = self._resolved([one for one in ranges if not _NO_OBJECT.fullmatch(one.head)], lenient)
+        self._ranges = self._resolved([one for one in ranges if not NO_OBJECT.fullmatch(one.head)], lenient)
         bases = tuple(dict.fromkeys(one.base for one in self._ranges if one.base))
         known = ("--not", *excluded, "--not") if excluded else ()
         self._selection = Selection(self._heads, bases, known)
@@ -317,13 +258,13 @@ class RevisionRanges:
     def _resolved(self, ranges: Sequence[Range], lenient: bool) -> list[Range]:
         """The ranges with ids for revisions, and "" for a base that is nothing."""
         names = list(dict.fromkeys(name for one in ranges for name in (one.base, one.head)))
-        ids = self._ids([name for name in names if name and not _NO_OBJECT.fullmatch(name)])
+        ids = self._ids([name for name in names if name and not NO_OBJECT.fullmatch(name)])
         resolved = []
         for one in ranges:
             if one.head not in ids:
                 raise UnknownRevisionError(one.head, shallow=self.repository.shallow)
             base = ids.get(one.base, "")
-            if not base and one.base and not _NO_OBJECT.fullmatch(one.base):
+            if not base and one.base and not NO_OBJECT.fullmatch(one.base):
                 if not lenient:
                     raise UnknownRevisionError(one.base, shallow=self.repository.shallow)
                 about = f"{one.ref or one.base}: the old commit is not here"
