@@ -56,11 +56,15 @@ def fenced(text: str) -> str:
     """
     if not text:
         return ""
-    token = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    token = _digest(text)
     while token in text.lower():
-        token = hashlib.sha256(token.encode()).hexdigest()
+        token = _digest(token)
     end = "" if text.endswith("\n") else "\n"
     return f"::stop-commands::{token}\n{text}{end}::{token}::\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def command(name: str, properties: _Properties, message: str) -> str:
