@@ -44,7 +44,8 @@ _PATH = click.Path(path_type=Path)
 
 _OPTIONS = (
     click.option("--report", multiple=True, metavar="FORMAT[:PATH]",
-                 help="text, json, sarif; to PATH, or to standard output. May be given several times.  [default: text]"),
+                 help="text, json, sarif, github, markdown, junit, gitlab or csv; to PATH or standard output. "
+                 "May be given several times.  [default: text]"),
     click.option("--fail-on", multiple=True, metavar="WHAT",
                  help="What makes the exit code 1: any, live, never, or a severity and worse.  [default: any]"),
     click.option("--min-severity", type=_SEVERITIES, help="Report only this severity and worse.  [default: note]"),
