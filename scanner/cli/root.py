@@ -20,8 +20,12 @@ COMMANDS = {
     "explain": ("scanner.cli.explain", "explain"),
     "rules": ("scanner.cli.rules", "rules"),
     "completion": ("scanner.cli.completion", "completion"),
+    "action": ("scanner.cli.action", "action"),
 }
 """Every command: where it lives, so that only the one that is called is loaded."""
+
+HIDDEN = frozenset({"action"})
+"""Commands that machines call, and no help lists."""
 
 
 class LazyGroup(click.Group):
@@ -29,7 +33,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of their use."""
-        return list(COMMANDS)
+        return [name for name in COMMANDS if name not in HIDDEN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports the command that is asked for."""
