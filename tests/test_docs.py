@@ -252,7 +252,7 @@ def test_hooks_and_actions_that_are_shown_exist() -> None:
     hooks, action = ROOT / ".pre-commit-hooks.yaml", ROOT / "action.yml"
     for page in PAGES:
         for body in blocks(page, "yaml"):
-            assert "uses: OWNER/keysweep@" not in body or action.is_file()
+            assert "uses: OWNER/keysweep@" not in body or action.is_file(), page.name
             if "/keysweep\n" in body:
                 known = re.findall(r"^- id: (\S+)", hooks.read_text(encoding="utf-8"), re.MULTILINE)
                 assert set(re.findall(r"- (?:\{)?id: ([\w-]+)", body)) <= set(known)

@@ -258,7 +258,8 @@ class TestText:
         validity = Validity("active", "200")
         finding = made(decoded=("base64", "gzip"), occurrences=3, validity=validity, sample="synthetic")
         report = text(judged(finding, policy=Policy(include_examples=True)))
-        for words in ("decoded from base64, then gzip", "in 3 versions of this content", "active: 200", "a synthetic sample"):
+        told = ("decoded from base64, then gzip", "in 3 versions of this content", "active: 200", "a synthetic sample")
+        for words in told:
             assert f"   = {words}\n" in report
 
     def test_marks_the_key_under_wide_characters_and_tabs(self) -> None:
