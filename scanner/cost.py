@@ -33,7 +33,8 @@ def costs(matcher: Matcher, chunks: Iterable[Chunk]) -> tuple[list[Cost], float]
         known: Windows = {}
         for probe, keyword, at in list(matcher.places(chunk.data, 0, len(chunk.data), path=chunk.origin.path)):
             begun = time.perf_counter()
-            fits = len(list(probe.attempts(chunk.data, keyword, at, known)))
+            tried = probe.worth(chunk.data, keyword, at)
+            fits = len(list(probe.attempts(chunk.data, keyword, at, known))) if tried else 0
             row = tally.setdefault(probe.rule.id, [0, 0, 0.0])
             row[0], row[1], row[2] = row[0] + 1, row[1] + fits, row[2] + time.perf_counter() - begun
     found = [Cost(rule_id, int(places), int(fits), seconds) for rule_id, (places, fits, seconds) in tally.items()]

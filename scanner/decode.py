@@ -46,9 +46,9 @@ def views(data: bytes, start: int, end: int) -> Iterator[View]:
         yield from _utf16(data, start, end)
     yield from _packed(data, start, end)
     if data.find(b"%", start, end) >= 0:
-        yield from _escaped(data, start, end, _PERCENT, "percent")
+        yield from _escaped(data, start, end, _PERCENT, _ANY_PERCENT, "percent")
     if data.find(b"\\", start, end) >= 0:
-        yield from _escaped(data, start, end, _BACKSLASH, "escape")
+        yield from _escaped(data, start, end, _BACKSLASH, _BACKSLASH, "escape")
 
 
 # --- UTF-16 ---
@@ -83,7 +83,7 @@ def _covered(begin: int, stop: int, runs: list[tuple[int, int]]) -> bool:
 
 # --- base64 and hexadecimal ---
 
-_LEAST = 24
+_LEAST = 28  # base64 of 20 characters or more: shorter keys are hardly known by themselves
 _SHAPES = bytes(0x61 if value in _BASE64_CHARS[:-1] else 0x20 for value in range(256))
 _NEEDLE = b"a" * _LEAST
 _PADDING = re.compile(rb"={0,2}")
@@ -184,21 +184,24 @@ def _inflate(packed: bytes, window: int) -> bytes:
 
 # --- escapes ---
 
-_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_PERCENT = re.compile(rb"%(?:2[1-9A-Fa-f]|[3-6][0-9A-Fa-f]|7[0-9A-Ea-e])")  # a printable character; %02x is none
+_ANY_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _BACKSLASH = re.compile(rb"\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2})")
 _TOKEN_END = re.compile(rb"[\s\"'<>`]")
 _TOKEN = 512
 
 
-def _escaped(data: bytes, start: int, end: int, pattern: re.Pattern[bytes], name: str) -> Iterator[View]:
+def _escaped(
+    data: bytes, start: int, end: int, sign: re.Pattern[bytes], escape: re.Pattern[bytes], name: str
+) -> Iterator[View]:
     done = -1
-    for found in pattern.finditer(data, start, end):
+    for found in sign.finditer(data, start, end):
         if found.start() < done:
             continue
         begin, stop = _token(data, found.start(), found.end())
         done = stop
         text = data[begin:stop]
-        plain = pattern.sub(_byte, text)
+        plain = escape.sub(_byte, text)
         if plain != text:
             yield View(name, begin, stop, plain)
 

@@ -49,7 +49,10 @@ def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
     hidden: list[tuple[int, int]] = [(hit.secret_start, hit.secret_end) for hit in kept.values()]
     trials = []
     places = sorted(set(matcher.places(data, start, end)), key=lambda place: (place[2], place[0].rule.id))
-    for probe, keyword, at in places:
+    for told, keyword, at in places:
+        probe = Probe(told.rule, thorough=True)
+        if probe.rule.context and not probe.worth(data, keyword, at):
+            continue  # a piece of another word
         if start <= at < end:
             trial, seen = _try(matcher, probe, keyword, at, chunk, start, kept)
             trials.append(trial)

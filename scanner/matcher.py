@@ -15,7 +15,7 @@ from functools import cached_property
 from scanner import decode
 from scanner.checks import entropy
 from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Location, Secret
-from scanner.naming import LOOK_BACK, assigned_name, stands_as_word
+from scanner.naming import LOOK_BACK, assigned_name
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows, specificity
@@ -62,6 +62,7 @@ class Matcher:
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
         self._tables: dict[frozenset[str], tuple[Owners, ...]] = {}
+        self._far_tables: dict[frozenset[str], dict[int, tuple[int, Owners]]] = {}
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
@@ -169,6 +170,8 @@ class Matcher:
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
         for probe, keyword, at in self.places(data, start, end, previous, path, margin):
+            if not probe.worth(data, keyword, at):
+                continue
             for attempt in probe.attempts(data, keyword, at, known):
                 place = (probe.rule.id, attempt.start, attempt.end)
                 if place not in seen:
@@ -226,12 +229,13 @@ class Matcher:
         for number, at in hits:
             present.add(number)
             for probe, keyword in owners[number]:
-                if not probe.rule.context or stands_as_word(data, at, at + len(keyword.text)):
-                    yield probe, keyword, at
+                yield probe, keyword, at
         if low > 0 or high < len(data):
             known = self._known_far(data, previous)
             present |= known
-            yield from self._places_far(data, (start, low), (high, end), known, self._elsewhere(path))
+            far = self._far_owners(path)
+            for number in sorted(known & far.keys()):
+                yield from self._places_far(data, (start, low), (high, end), self._keywords[number][0], *far[number])
         if previous is not None:
             self._seen = data, frozenset(present & self._far.keys())
 
@@ -243,26 +247,31 @@ class Matcher:
             return present
         return frozenset(self._far)
 
+    def _far_owners(self, path: str | None) -> dict[int, tuple[int, Owners]]:
+        """The far-reaching keywords, as far as their rules look at files of that path."""
+        elsewhere = self._elsewhere(path)
+        if elsewhere not in self._far_tables:
+            table = {}
+            for number, (reach, owners) in self._far.items():
+                here = tuple(owner for owner in owners if owner[0].rule.id not in elsewhere)
+                if here:
+                    table[number] = reach, here
+            self._far_tables[elsewhere] = table
+        return self._far_tables[elsewhere]
+
+    @staticmethod
     def _places_far(
-        self,
-        data: bytes,
-        left: tuple[int, int],
-        right: tuple[int, int],
-        numbers: Iterable[int],
-        elsewhere: frozenset[str],
+        data: bytes, left: tuple[int, int], right: tuple[int, int], text: bytes, reach: int, owners: Owners
     ) -> Iterator[tuple[Probe, Keyword, int]]:
-        for number in sorted(numbers):
-            text, (reach, owners) = self._keywords[number][0], self._far[number]
-            beside = (left[0] - reach, left[1] + len(text) - 1), (right[0] - len(text) + 1, right[1] + reach)
-            for first, last in beside:
-                base = max(0, first)
-                part = data[base : max(base, last)].lower()
-                at = part.find(text)
-                while at >= 0:
-                    for probe, keyword in owners:
-                        if probe.rule.id not in elsewhere:
-                            yield probe, keyword, base + at
-                    at = part.find(text, at + 1)
+        beside = (left[0] - reach, left[1] + len(text) - 1), (right[0] - len(text) + 1, right[1] + reach)
+        for first, last in beside:
+            base = max(0, first)
+            part = data[base : max(base, last)].lower()
+            at = part.find(text)
+            while at >= 0:
+                for probe, keyword in owners:
+                    yield probe, keyword, base + at
+                at = part.find(text, at + 1)
 
     # --- telling ---
 

@@ -46,10 +46,11 @@ Windows = dict[tuple[str, int, int], list[Attempt]]
 
 
 class Probe:
-    """Tries one rule around a keyword."""
+    """Tries one rule around a keyword. A `thorough` one also tries what cannot pass, so that it can be explained."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, *, thorough: bool = False) -> None:
         self.rule = rule
+        self._thorough = thorough
         self.reach = (CONTEXT_REACH if rule.context else rule.most) + AROUND
 
     @cached_property
@@ -66,7 +67,20 @@ class Probe:
         asked = {**dict.fromkeys(checks.DEFAULTS, True), **dict(self.rule.checks)}
         return tuple(built for name, value in asked.items() if (built := checks.build(name, value)) is not None)
 
+    @cached_property
+    def _needs(self) -> checks.Check | None:
+        asked = dict(self.rule.checks).get("needs")
+        return checks.build("needs", asked) if asked and not self._thorough else None
+
     # --- places ---
+
+    def worth(self, data: bytes, keyword: Keyword, at: int) -> bool:
+        """A quick look whether `attempts` could yield anything at the keyword at `at`."""
+        if self.rule.context:
+            return naming.stands_as_word(data, at, at + len(keyword.text))
+        if keyword.low != keyword.high:
+            return True
+        return at >= keyword.low and self._pattern.match(data, at - keyword.low) is not None
 
     def attempts(self, data: bytes, keyword: Keyword, at: int, known: Windows) -> Iterator[Attempt]:
         """Every way in which the rule fits a key at (or, for a context rule, near) the keyword at `at`.
@@ -129,6 +143,8 @@ class Probe:
         for found in self._pattern.finditer(data, begin, min(len(data), end + 1)):
             if found.end() > end:
                 continue
+            if self._needs is not None and self._needs(checks.Candidate(found.group("secret"), b"")):
+                continue  # looking for its name costs ten times as much
             for attempt in self._accept(data, found):
                 name = naming.assigned_name(data, attempt.start)
                 if name is not None and self._name_fits(name):
