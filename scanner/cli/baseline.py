@@ -60,7 +60,7 @@ def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
     session = Session(wanted)
     path = session.baseline_path
     if path.exists() and not force:
-        raise ConfigError(f"{path}: there is a baseline; `keysweep baseline update` keeps its reasons, --force drops them")
+        raise ConfigError(f"{path}: there is a baseline; `baseline update` keeps its reasons, --force drops them")
     empty = store.new_baseline(session.pepper, str(path))
     return _update(session, empty, place, tree, reason, _date(expires), prune=False)
 
