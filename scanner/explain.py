@@ -6,7 +6,7 @@ Shows no secret, not even of a candidate that a check turned down: it may be one
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scanner.checks import entropy
@@ -37,8 +37,11 @@ class Explanation:
     findings: tuple[Finding, ...]
 
 
-def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
-    """Tries every rule on one line (1-based) of a chunk of whole content. Raises IndexError for no such line."""
+def explain(matcher: Matcher, chunk: Chunk, line: int, findings: Sequence[Finding] | None = None) -> Explanation:
+    """Tries every rule on one line (1-based) of a chunk of whole content. Raises IndexError for no such line.
+
+    `findings` are the chunk's, where they are known already (when many of its lines are explained).
+    """
     data = chunk.data
     starts = [0, *(found.end() for found in re.finditer(b"\n", data))]
     if not 1 <= line <= len(starts) or (starts[line - 1] == len(data) and line > 1):
@@ -47,6 +50,7 @@ def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
     end = starts[line] - 1 if line < len(starts) else len(data)
     kept = {(hit.attempt.rule.id, hit.attempt.start): hit for hit in matcher.hits(data, start, end, chunk.origin.path)}
     hidden: list[tuple[int, int]] = [(hit.secret_start, hit.secret_end) for hit in kept.values()]
+    known = matcher.find(chunk) if findings is None else findings
     trials = []
     places = sorted(set(matcher.places(data, start, end)), key=lambda place: (place[2], place[0].rule.id))
     for told, keyword, at in places:
@@ -61,7 +65,7 @@ def explain(matcher: Matcher, chunk: Chunk, line: int) -> Explanation:
         line,
         _hide(data, start, end, hidden),
         tuple(dict.fromkeys(trials)),
-        tuple(f for f in matcher.find(chunk) if f.location.line <= line <= f.location.end_line),
+        tuple(found for found in known if found.location.line <= line <= found.location.end_line),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -11,7 +12,7 @@ from scanner.cli.options import Wanted, scanning
 from scanner.cli.session import Session
 from scanner.errors import SourceError, UsageError
 from scanner.explain import explain as explained
-from scanner.models import Chunk, Origin, ScanResult
+from scanner.models import Chunk, Finding, Origin, ScanResult
 from scanner.reports.text_safety import printable
 
 LIMIT = 64 << 20
@@ -31,19 +32,20 @@ def explain(wanted: Wanted, place: str) -> int:
       echo 'TOKEN=abc' | keysweep explain -
     """
     name, line = _parse(place)
-    data = sys.stdin.buffer.read(LIMIT) if name == "-" else _read(name)
+    data = _limited(sys.stdin.buffer, "standard input") if name == "-" else _read(name)
     chunk = Chunk(data, Origin("stdin" if name == "-" else Path(name).as_posix()))
     session = Session(wanted)
     lines = [line] if line else range(1, max(1, len(data.splitlines())) + 1)
+    findings = tuple(session.matcher.find(chunk))
     for number in lines:
-        _explain(session, chunk, number)
+        _explain(session, chunk, number, findings)
     return 0
 
 
-def _explain(session: Session, chunk: Chunk, number: int) -> None:
+def _explain(session: Session, chunk: Chunk, number: int, findings: tuple[Finding, ...]) -> None:
     matcher = session.matcher
     try:
-        told = explained(matcher, chunk, number)
+        told = explained(matcher, chunk, number, findings)
     except IndexError:
         raise UsageError(f"{chunk.origin.path} has no line {number}: it has {len(chunk.data.splitlines())}") from None
     click.echo(f"{chunk.origin.path}:{number}: {printable(told.text[:400])}")
@@ -75,9 +77,13 @@ def _parse(place: str) -> tuple[str, int]:
 def _read(name: str) -> bytes:
     try:
         with Path(name).open("rb") as file:
-            data = file.read(LIMIT + 1)
+            return _limited(file, name)
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror}") from error
+
+
+def _limited(file: BinaryIO, name: str) -> bytes:
+    data = file.read(LIMIT + 1)
     if len(data) > LIMIT:
         raise SourceError(f"{name}: larger than {LIMIT >> 20} MiB; pass the part around the line on standard input")
     return data
