@@ -316,12 +316,12 @@ def test_a_shallow_checkout_whose_origin_is_gone_is_an_error(situation: str, hub
         ("git@127.0.0.1:octo/app.git", "not an https address"),
         ("ext::sh -c 'touch RAN'", "not an https address"),
         ("https://user:hunter22@127.0.0.1:9/octo/app", "cannot be fetched"),
-        ("file:///nowhere/at/all", "cannot be fetched"),
+        ("", "cannot be fetched"),
     ],
 )
 def test_only_the_origin_and_plain_transports_are_asked(url: str, words: str, hub: Hub, act: Act) -> None:
     event = _pull_request(hub, {"a.txt": "a\n"}, {"b.txt": "b\n"})
-    work = hub.checkout(event, 1, url)
+    work = hub.checkout(event, 1, url or (hub.root / "gone").as_uri())
     run = act(event, work)
     unread(run, words)
     assert "hunter22" not in run.log + run.summary
