@@ -18,7 +18,7 @@ from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Location, Secret
 from scanner.naming import LOOK_BACK, assigned_name
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
-from scanner.probe import Attempt, Probe, Windows, specificity
+from scanner.probe import AROUND, Attempt, Probe, Windows, specificity
 from scanner.rule import Keyword, RuleSet
 
 DEPTH = 3
@@ -32,8 +32,23 @@ Owners = tuple[tuple[Probe, Keyword], ...]
 """The rules that a keyword belongs to, and its places in each."""
 
 
+class Far:
+    """A keyword of far-reaching rules: how many bytes behind and before it they look at."""
+
+    __slots__ = ("before", "behind", "owners", "text")
+
+    def __init__(self, text: bytes, owners: Owners) -> None:
+        self.text, self.owners = text, owners
+        self.behind = max(probe.rule.most - keyword.low for probe, keyword in owners) + AROUND
+        self.before = max(keyword.high for _, keyword in owners) + AROUND
+
+
 _EDGE = 64
 """A keyword may reach over the edge of a window by so many bytes."""
+
+
+Table = tuple[tuple[Owners, ...], dict[int, Far]]
+"""For each keyword its owners, and the far-reaching keywords by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +76,8 @@ class Matcher:
     def _forget(self) -> None:
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
-        self._tables: dict[frozenset[str], tuple[Owners, ...]] = {}
-        self._far_tables: dict[frozenset[str], dict[int, tuple[int, Owners]]] = {}
+        self._tables: dict[frozenset[str], Table] = {}
+        self._here: tuple[str | None, Table | None] = (None, None)
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
@@ -91,14 +106,13 @@ class Matcher:
         return prefilter([text for text, _ in self._keywords], self.engine)
 
     @cached_property
-    def _far(self) -> dict[int, tuple[int, Owners]]:
-        """Keywords of rules that reach farther than NEAR, by number: the reach, and the owners."""
-        found = {}
-        for number, (_, owners) in enumerate(self._keywords):
-            far = tuple(owner for owner in owners if owner[0].reach > NEAR)
-            if far:
-                found[number] = (max(probe.reach for probe, _ in far), far)
-        return found
+    def _far(self) -> dict[int, Far]:
+        """Keywords of rules that reach farther than NEAR, by number."""
+        return {
+            number: Far(text, owners)
+            for number, (text, all_owners) in enumerate(self._keywords)
+            if (owners := tuple(owner for owner in all_owners if owner[0].reach > NEAR))
+        }
 
     # --- finding ---
 
@@ -121,12 +135,28 @@ class Matcher:
         """
         data, path = chunk.data, chunk.origin.path
         if chunk.previous is not None:
-            return not list(self._confirmed(data, chunk.start, end, path, 0, chunk.previous, _EDGE))
-        if chunk.start or end < len(data):
+            return not self._holds(data, chunk.start, end, path, chunk.previous)
+        if chunk.start > NEAR or end + NEAR < len(data):
             return False
-        owners = self._owners(path)
-        self._last = data, list(self._prefilter.hits(data, 0, end))
-        return not any(owners[number] for number, _ in self._last[1]) and next(decode.views(data, 0, end), None) is None
+        owners = self._table(path)[0]
+        self._last = data, list(self._prefilter.hits(data, 0, len(data)))
+        return not any(owners[number] for number, _ in self._last[1]) and not any(decode.views(data, 0, len(data)))
+
+    def _holds(self, data: bytes, start: int, end: int, path: str, previous: bytes) -> bool:
+        """Whether a window holds a key of any rule. The loop that most of a history goes through."""
+        known: Windows = {}
+        found = False
+        for probe, keyword, at in self.places(data, start, end, previous, path, _EDGE):  # to its end: it remembers
+            if not found and probe.worth(data, keyword, at):
+                found = any(self._passes(probe, data, one, path) for one in probe.attempts(data, keyword, at, known))
+        if found:
+            return True
+        views = decode.views(data, max(0, start - _EDGE), min(len(data), end + _EDGE))
+        return any(True for view in views for _ in self._inside(view, path, 0))
+
+    @staticmethod
+    def _passes(probe: Probe, data: bytes, attempt: Attempt, path: str | None) -> bool:
+        return bool(probe.sample(data, attempt)) or next(probe.objections(data, attempt, path or ""), None) is None
 
     def hits(
         self, data: bytes, start: int, end: int, path: str | None = None, previous: bytes | None = None
@@ -197,14 +227,22 @@ class Matcher:
         names, paths = (re.compile("|".join(kind) or r"(?!)") for kind in kinds)
         return names, paths, frozenset(rule.id for rule in limited)
 
-    def _owners(self, path: str | None) -> tuple[Owners, ...]:
-        """For each keyword the rules that it belongs to and that look at files of that path."""
-        elsewhere = self._elsewhere(path)
-        if elsewhere not in self._tables:
-            self._tables[elsewhere] = tuple(
-                tuple(owner for owner in owners if owner[0].rule.id not in elsewhere) for _, owners in self._keywords
-            )
-        return self._tables[elsewhere]
+    def _table(self, path: str | None) -> Table:
+        """What looks at files of that path: for each keyword the rules it belongs to, and its far-reaching ones.
+        Neighbouring chunks are mostly of one path."""
+        if self._here[0] != path or self._here[1] is None:
+            elsewhere = self._elsewhere(path)
+            if elsewhere not in self._tables:
+                owners = tuple(_without(owners, elsewhere) for _, owners in self._keywords)
+                far = {
+                    number: Far(one.text, here)
+                    for number, one in self._far.items()
+                    if (here := _without(one.owners, elsewhere))
+                }
+                self._tables[elsewhere] = owners, far
+            self._here = path, self._tables[elsewhere]
+        assert self._here[1] is not None  # noqa: S101 - for the type checker
+        return self._here[1]
 
     def places(
         self,
@@ -220,7 +258,7 @@ class Matcher:
         `previous` is the content before this one ("" for none) when this is content to be remembered in its turn.
         """
         low, high = max(0, start - margin), min(len(data), end + margin)
-        owners = self._owners(path)
+        owners, far = self._table(path)
         present: set[int] = set()
         before, hits = self._last
         if before is not data or low or high < len(data):
@@ -233,9 +271,11 @@ class Matcher:
         if low > 0 or high < len(data):
             known = self._known_far(data, previous)
             present |= known
-            far = self._far_owners(path)
             for number in sorted(known & far.keys()):
-                yield from self._places_far(data, (start, low), (high, end), self._keywords[number][0], *far[number])
+                one = far[number]
+                yield from _places_far(data, start - one.behind, low + len(one.text) - 1, one)
+                if one.before > NEAR:
+                    yield from _places_far(data, high - len(one.text) + 1, end + one.before, one)
         if previous is not None:
             self._seen = data, frozenset(present & self._far.keys())
 
@@ -246,32 +286,6 @@ class Matcher:
         if previous is not None and (before is data or before is previous):
             return present
         return frozenset(self._far)
-
-    def _far_owners(self, path: str | None) -> dict[int, tuple[int, Owners]]:
-        """The far-reaching keywords, as far as their rules look at files of that path."""
-        elsewhere = self._elsewhere(path)
-        if elsewhere not in self._far_tables:
-            table = {}
-            for number, (reach, owners) in self._far.items():
-                here = tuple(owner for owner in owners if owner[0].rule.id not in elsewhere)
-                if here:
-                    table[number] = reach, here
-            self._far_tables[elsewhere] = table
-        return self._far_tables[elsewhere]
-
-    @staticmethod
-    def _places_far(
-        data: bytes, left: tuple[int, int], right: tuple[int, int], text: bytes, reach: int, owners: Owners
-    ) -> Iterator[tuple[Probe, Keyword, int]]:
-        beside = (left[0] - reach, left[1] + len(text) - 1), (right[0] - len(text) + 1, right[1] + reach)
-        for first, last in beside:
-            base = max(0, first)
-            part = data[base : max(base, last)].lower()
-            at = part.find(text)
-            while at >= 0:
-                for probe, keyword in owners:
-                    yield probe, keyword, base + at
-                at = part.find(text, at + 1)
 
     # --- telling ---
 
@@ -364,6 +378,20 @@ class Matcher:
 
 
 _ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")
+
+
+def _without(owners: Owners, elsewhere: frozenset[str]) -> Owners:
+    return tuple(owner for owner in owners if owner[0].rule.id not in elsewhere)
+
+
+def _places_far(data: bytes, first: int, last: int, far: Far) -> Iterator[tuple[Probe, Keyword, int]]:
+    base = max(0, first)
+    part = data[base : max(base, last)].lower()
+    at = part.find(far.text)
+    while at >= 0:
+        for probe, keyword in far.owners:
+            yield probe, keyword, base + at
+        at = part.find(far.text, at + 1)
 
 
 def _settle(hits: Iterable[Hit]) -> list[Hit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -58,8 +59,8 @@ def read_objects(git: Git, ids: Sequence[str], *, limit: int = LIMIT) -> Generat
     """
     done, restarts, blamed = 0, 0, -1
     while done < len(ids) and restarts <= _RESTARTS:
-        with git.start("cat-file", "--batch", "--buffer", stdin=subprocess.PIPE) as process:
-            with closing(_read(process, ids[done:], limit)) as objects:
+        with _started(git, ids[done:] if done else ids) as process:
+            with closing(_read(process, ids[done:] if done else ids, limit)) as objects:
                 for item in objects:
                     yield item
                     done += 1
@@ -82,7 +83,6 @@ def _damaged(process: Process) -> str:
 
 def _read(process: Process, ids: Sequence[str], limit: int) -> Generator[Object, None, None]:
     """Objects until the end, or until git dies."""
-    start_feeding(process.stdin, ids)
     readline, read = process.stdout.readline, process.stdout.read
     for wanted in ids:
         header = readline().split()
@@ -105,6 +105,19 @@ def _read(process: Process, ids: Sequence[str], limit: int) -> Generator[Object,
         read(1)  # the line break behind the content
 
 
+def _started(git: Git, ids: Sequence[str]) -> Process:
+    """git with the ids to read on its standard input: many come from a file, so that no thread has to feed them
+    while answers are read."""
+    if len(ids) <= _FED_AT_ONCE:
+        process = git.start("cat-file", "--batch", "--buffer", stdin=subprocess.PIPE)
+        _feed(process.stdin, ids)
+        return process
+    with tempfile.TemporaryFile(prefix="keysweep-") as file:
+        _write(file, ids)
+        file.seek(0)
+        return git.start("cat-file", "--batch", "--buffer", stdin=file)
+
+
 def start_feeding(stdin: IO[bytes], ids: Sequence[str]) -> None:
     """Feeds ids to git while the caller reads what it answers: from a thread when they could fill the pipe."""
     if len(ids) <= _FED_AT_ONCE:
@@ -115,9 +128,13 @@ def start_feeding(stdin: IO[bytes], ids: Sequence[str]) -> None:
 
 def _feed(stdin: IO[bytes], ids: Sequence[str]) -> None:
     with suppress(OSError, ValueError):  # git has died, or the reader wants no more
-        for start in range(0, len(ids), 4096):
-            stdin.write(("\n".join(ids[start : start + 4096]) + "\n").encode())
+        _write(stdin, ids)
         stdin.close()
+
+
+def _write(file: IO[bytes], ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), 4096):
+        file.write(("\n".join(ids[start : start + 4096]) + "\n").encode())
 
 
 __all__ = ["LIMIT", "Large", "Object", "read_objects", "start_feeding"]

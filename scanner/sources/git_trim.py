@@ -72,7 +72,7 @@ def changed_windows(previous: bytes, data: bytes) -> list[tuple[int, int]]:
 
 
 _WHOLE = 3 * TRIM_MARGIN  # content up to this size is not worth comparing
-_WORTH = 4 * TRIM_MARGIN  # what both versions share must be longer than the margins that it leaves
+_WORTH = 8 * TRIM_MARGIN  # what both versions share must be longer than the margins that it leaves
 _BLOCK = 64
 _PROBES = (8, 4, 12, 2, 6, 10, 14)  # sixteenths of a changed part, where something unchanged is looked for
 
