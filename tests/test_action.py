@@ -594,6 +594,20 @@ def test_names_of_branches_are_no_commands(hub: Hub, act: Act, key: Fake) -> Non
     assert run.commands == []
 
 
+def test_a_key_in_the_name_of_a_branch_is_not_shown(hub: Hub, act: Act, key: Fake) -> None:
+    event = _new_branch(hub, {".env": line(key)}, {".env": None})
+    payload = {**event.payload, "ref": "refs/heads/" + key.key.decode()}
+    leaky(act(Event(event.name, payload, event.ref, event.sha), hub.checkout(event), key))
+
+
+def test_a_checkout_of_another_user_is_read(hub: Hub, act: Act, key: Fake) -> None:
+    """As in a job in a container: git itself would refuse it."""
+    event = _pull_request(hub, {".env": line(key)}, {".env": None})
+    run = act(event, hub.checkout(event, 0), key, env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+    leaky(run)
+    assert "belongs to another user" in run.summary
+
+
 def test_a_repository_s_configuration_starts_no_program(hub: Hub, act: Act, key: Fake) -> None:
     event = _pull_request(hub, {".env": line(key)}, {".env": None})
     work = hub.checkout(event, 1)
