@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scanner.checks import entropy
-from scanner.matcher import Hit, Matcher
+from scanner.hits import Hit
+from scanner.matcher import Matcher
 from scanner.models import MASK, Chunk, Finding
 from scanner.probe import Attempt, Probe
 from scanner.rule import Keyword

@@ -6,20 +6,19 @@ The findings of a chunk depend on its bytes and the rules only: not on the prefi
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from fnmatch import translate
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from scanner import decode
 from scanner.checks import entropy
-from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Location, Secret
+from scanner.hits import Hit, joined, locate, masked_key, outside, settle, show
+from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Secret
 from scanner.naming import LOOK_BACK, assigned_name
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
-from scanner.probe import AROUND, Attempt, Probe, Windows, specificity
+from scanner.probe import Attempt, Probe, Windows
 from scanner.rule import Keyword, RuleSet
+from scanner.tables import Tables
 
 DEPTH = 3
 """How many encodings around a key are taken off."""
@@ -28,41 +27,8 @@ SHOWN = 120
 """How many bytes of a line are shown on each side of a key."""
 
 
-Owners = tuple[tuple[Probe, Keyword], ...]
-"""The rules that a keyword belongs to, and its places in each."""
-
-
-class Far:
-    """A keyword of far-reaching rules: how many bytes behind and before it they look at."""
-
-    __slots__ = ("before", "behind", "owners", "text")
-
-    def __init__(self, text: bytes, owners: Owners) -> None:
-        self.text, self.owners = text, owners
-        self.behind = max(probe.rule.most - keyword.low for probe, keyword in owners) + AROUND
-        self.before = max(keyword.high for _, keyword in owners) + AROUND
-
-
 _EDGE = 64
 """A keyword may reach over the edge of a window by so many bytes."""
-
-
-Table = tuple[tuple[Owners, ...], dict[int, Far]]
-"""For each keyword its owners, and the far-reaching keywords by number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A confirmed key: in which bytes it was found, and the stretch of the chunk's own data it takes up."""
-
-    attempt: Attempt
-    data: bytes
-    start: int
-    end: int
-    secret_start: int
-    secret_end: int
-    sample: str = ""
-    decoded: tuple[str, ...] = ()
 
 
 class Matcher:
@@ -76,8 +42,10 @@ class Matcher:
     def _forget(self) -> None:
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
-        self._tables: dict[frozenset[str], Table] = {}
-        self._here: tuple[str | None, Table | None] = (None, None)
+
+    def for_bulk(self) -> Matcher:
+        """The same matcher for work that is certainly large: it need not find that out."""
+        return Matcher(self.rules, "bulk") if self.engine == "auto" else self
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
@@ -86,33 +54,13 @@ class Matcher:
         self.rules, self.engine = state
         self._forget()
 
-    # --- what the rules need, made once ---
-
     @cached_property
-    def _probes(self) -> tuple[Probe, ...]:
-        return tuple(Probe(rule) for rule in self.rules)
-
-    @cached_property
-    def _keywords(self) -> tuple[tuple[bytes, Owners], ...]:
-        """Each distinct keyword, with the probes it belongs to."""
-        table: dict[bytes, list[tuple[Probe, Keyword]]] = {}
-        for probe in self._probes:
-            for keyword in probe.rule.keywords:
-                table.setdefault(keyword.text.encode(), []).append((probe, keyword))
-        return tuple((text, tuple(owners)) for text, owners in sorted(table.items()))
+    def _tables(self) -> Tables:
+        return Tables(self.rules)
 
     @cached_property
     def _prefilter(self) -> Prefilter:
-        return prefilter([text for text, _ in self._keywords], self.engine)
-
-    @cached_property
-    def _far(self) -> dict[int, Far]:
-        """Keywords of rules that reach farther than NEAR, by number."""
-        return {
-            number: Far(text, owners)
-            for number, (text, all_owners) in enumerate(self._keywords)
-            if (owners := tuple(owner for owner in all_owners if owner[0].reach > NEAR))
-        }
+        return prefilter([text for text, _ in self._tables.keywords], self.engine)
 
     # --- finding ---
 
@@ -138,7 +86,7 @@ class Matcher:
             return not self._holds(data, chunk.start, end, path, chunk.previous)
         if chunk.start > NEAR or end + NEAR < len(data):
             return False
-        owners = self._table(path)[0]
+        owners = self._tables.at(path)[0]
         self._last = data, list(self._prefilter.hits(data, 0, len(data)))
         return not any(owners[number] for number, _ in self._last[1]) and not any(decode.views(data, 0, len(data)))
 
@@ -165,7 +113,7 @@ class Matcher:
 
         Without a path, rules that look at certain files only look at this, too: what is shown must hide everything.
         """
-        return _settle(self._confirmed(data, start, end, path, 0, previous))
+        return settle(self._confirmed(data, start, end, path, 0, previous))
 
     def _confirmed(
         self,
@@ -187,7 +135,7 @@ class Matcher:
                 yield from self._inside(view, path, depth)
 
     def _inside(self, view: decode.View, path: str | None, depth: int) -> Iterator[Hit]:
-        for hit in _settle(self._confirmed(view.data, 0, len(view.data), path, depth + 1)):
+        for hit in settle(self._confirmed(view.data, 0, len(view.data), path, depth + 1)):
             start, end = view.span(hit.start, hit.end)
             secret_start, secret_end = view.span(hit.secret_start, hit.secret_end)
             yield Hit(
@@ -208,42 +156,6 @@ class Matcher:
                     seen.add(place)
                     yield attempt, probe
 
-    def _elsewhere(self, path: str | None) -> frozenset[str]:
-        """The rules that do not look at files of that path; without a path, every rule looks."""
-        if path is None:
-            return frozenset()
-        any_name, any_path, rules = self._with_files
-        if not any_name.match(path.rsplit("/", 1)[-1]) and not any_path.match(path):
-            return rules
-        return frozenset(rule_id for rule_id in rules if not self.rules.by_id[rule_id].applies_to(path))
-
-    @cached_property
-    def _with_files(self) -> tuple[re.Pattern[str], re.Pattern[str], frozenset[str]]:
-        """All globs of all rules as one expression for names and one for paths, and the rules they are of: most files
-        are none of any rule's, and that should cost one look."""
-        limited = [rule for rule in self.rules if rule.files]
-        globs = {glob for rule in limited for glob in rule.files}
-        kinds = ([translate(glob) for glob in sorted(globs) if ("/" in glob) is full] for full in (False, True))
-        names, paths = (re.compile("|".join(kind) or r"(?!)") for kind in kinds)
-        return names, paths, frozenset(rule.id for rule in limited)
-
-    def _table(self, path: str | None) -> Table:
-        """What looks at files of that path: for each keyword the rules it belongs to, and its far-reaching ones.
-        Neighbouring chunks are mostly of one path."""
-        if self._here[0] != path or self._here[1] is None:
-            elsewhere = self._elsewhere(path)
-            if elsewhere not in self._tables:
-                owners = tuple(_without(owners, elsewhere) for _, owners in self._keywords)
-                far = {
-                    number: Far(one.text, here)
-                    for number, one in self._far.items()
-                    if (here := _without(one.owners, elsewhere))
-                }
-                self._tables[elsewhere] = owners, far
-            self._here = path, self._tables[elsewhere]
-        assert self._here[1] is not None  # noqa: S101 - for the type checker
-        return self._here[1]
-
     def places(
         self,
         data: bytes,
@@ -258,7 +170,7 @@ class Matcher:
         `previous` is the content before this one ("" for none) when this is content to be remembered in its turn.
         """
         low, high = max(0, start - margin), min(len(data), end + margin)
-        owners, far = self._table(path)
+        owners, far = self._tables.at(path)
         present: set[int] = set()
         before, hits = self._last
         if before is not data or low or high < len(data):
@@ -273,11 +185,11 @@ class Matcher:
             present |= known
             for number in sorted(known & far.keys()):
                 one = far[number]
-                yield from _places_far(data, start - one.behind, low + len(one.text) - 1, one)
+                yield from one.places(data, start - one.behind, low + len(one.text) - 1)
                 if one.before > NEAR:
-                    yield from _places_far(data, high - len(one.text) + 1, end + one.before, one)
+                    yield from one.places(data, high - len(one.text) + 1, end + one.before)
         if previous is not None:
-            self._seen = data, frozenset(present & self._far.keys())
+            self._seen = data, frozenset(present & self._tables.far.keys())
 
     def _known_far(self, data: bytes, previous: bytes | None) -> frozenset[int]:
         """The far-reaching keywords that may stand outside of a window: those of the content scanned just before,
@@ -285,7 +197,7 @@ class Matcher:
         before, present = self._seen
         if previous is not None and (before is data or before is previous):
             return present
-        return frozenset(self._far)
+        return frozenset(self._tables.far)
 
     # --- telling ---
 
@@ -301,8 +213,8 @@ class Matcher:
             severity=rule.severity_in(attempt.environment),
             confidence=rule.confidence,
             secret=Secret(secret),
-            masked=_masked_key(key, attempt),
-            location=_locate(chunk, hit.start, hit.end),
+            masked=masked_key(key, attempt),
+            location=locate(chunk, hit.start, hit.end),
             origin=chunk.origin,
             environment=attempt.environment,
             variable=self._variable(hit, name or b""),
@@ -321,7 +233,7 @@ class Matcher:
             for other in self.hits(hit.data, before, hit.attempt.end)
         ):
             return ""
-        return self.mask(_show(name))
+        return self.mask(show(name))
 
     def _line(self, chunk: Chunk, hit: Hit) -> str:
         """The line of a key with every key on it masked, shortened around the key."""
@@ -340,10 +252,10 @@ class Matcher:
         keys = self.hits(data, first, last, path)
         claimed = [(hit.start, hit.end) for hit in keys]
         others = [(hit.secret_start, hit.secret_end) for hit in self._confirmed(data, first, last, None, 0)]
-        spans = [(hit.secret_start, hit.secret_end) for hit in keys] + _outside(others, claimed)
+        spans = [(hit.secret_start, hit.secret_end) for hit in keys] + outside(others, claimed)
         secrets = {data[start:end] for start, end in spans if end - start >= _WORTH_REPEATING}
         out, at = [], first
-        for start, end in _joined(spans):
+        for start, end in joined(spans):
             if end > first and start < last:
                 out.append(data[at : max(at, start)])
                 out.append(MASK.encode())
@@ -352,7 +264,7 @@ class Matcher:
         text = b"".join(out)
         for secret in sorted(secrets, key=len, reverse=True):
             text = text.replace(secret, MASK.encode())
-        return _show(text)
+        return show(text)
 
     def mask(self, text: str) -> str:
         """The text with every secret in it masked. For names, paths and messages that a report shows."""
@@ -365,7 +277,7 @@ class Matcher:
             last = data.find(b"\n", edge, edge + 4096)
             found = _ALLOW.search(data, first, min(len(data), edge + 4096) if last < 0 else last)
             if found is not None:
-                rule_id, reason = _show(found.group(1) or b""), _show(found.group(2) or b"").strip(" \t-:*/>#\r")
+                rule_id, reason = show(found.group(1) or b""), show(found.group(2) or b"").strip(" \t-:*/>#\r")
                 word, _, rest = reason.partition(" ")
                 if not rule_id and (word in self.rules.by_id or word in self._providers):
                     rule_id, reason = word, rest.strip(" -:")
@@ -377,84 +289,7 @@ class Matcher:
         return frozenset(rule.provider for rule in self.rules)
 
 
-_ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")
-
-
-def _without(owners: Owners, elsewhere: frozenset[str]) -> Owners:
-    return tuple(owner for owner in owners if owner[0].rule.id not in elsewhere)
-
-
-def _places_far(data: bytes, first: int, last: int, far: Far) -> Iterator[tuple[Probe, Keyword, int]]:
-    base = max(0, first)
-    part = data[base : max(base, last)].lower()
-    at = part.find(far.text)
-    while at >= 0:
-        for probe, keyword in far.owners:
-            yield probe, keyword, base + at
-        at = part.find(far.text, at + 1)
-
-
-def _settle(hits: Iterable[Hit]) -> list[Hit]:
-    """One hit for each stretch of bytes, by place: where stretches overlap, the most specific rule keeps it."""
-    kept: list[tuple[int, int, Hit]] = []
-    for hit in sorted(hits, key=_claim):
-        at = bisect_left(kept, hit.end, key=lambda item: item[0])
-        if at == 0 or kept[at - 1][1] <= hit.start:
-            kept.insert(at, (hit.start, hit.end, hit))
-    return [hit for _, _, hit in kept]
-
-
-def _claim(hit: Hit) -> tuple[object, ...]:
-    """A key in disguise that is only known by its context comes last: the text around it is not its own."""
-    return bool(hit.decoded) and hit.attempt.rule.context, specificity(hit.attempt)
-
-
 _WORTH_REPEATING = 4
 """A shorter secret is not looked for a second time on its line: it would black out ordinary words."""
 
-
-def _outside(spans: Iterable[tuple[int, int]], claimed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What of the spans stands outside of the claimed stretches (in order, none overlapping)."""
-    left: list[tuple[int, int]] = []
-    for begin, stop in spans:
-        at = begin
-        for start, end in claimed:
-            if end > at and start < stop:
-                left.append((at, start))
-                at = max(at, end)
-        left.append((at, stop))
-    return [(start, end) for start, end in left if start < end]
-
-
-def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def _masked_key(key: bytes, attempt: Attempt) -> str:
-    start, end = attempt.secret_start - attempt.start, attempt.secret_end - attempt.start
-    return f"{_show(key[:start])[:80]}{MASK}{_show(key[end:])[:80]}"
-
-
-def _show(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
-
-
-def _locate(chunk: Chunk, start: int, end: int) -> Location:
-    data = chunk.data
-    line, column = _position(chunk, start)
-    stop = end - 1 if end > start and data[end - 1 : end] == b"\n" else end
-    end_line, end_column = _position(chunk, stop)
-    return Location(chunk.origin.path, chunk.offset + start, chunk.offset + end, line, column, end_line, end_column)
-
-
-def _position(chunk: Chunk, at: int) -> tuple[int, int]:
-    newlines = chunk.data.count(b"\n", 0, at)
-    first = chunk.data.rfind(b"\n", 0, at) + 1
-    characters = len(chunk.data[first:at].decode("utf-8", "ignore")) if at - first < 1 << 20 else at - first
-    return chunk.line + newlines, (1 if newlines else chunk.column) + characters
+_ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from scanner.errors import KeysweepError, SourceError
 from scanner.models import (
@@ -47,6 +47,14 @@ class Matching(Protocol):
 
     def mask(self, text: str) -> str:
         """The text with every key in it masked."""
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """A matcher that has another form for much work."""
+
+    def for_bulk(self) -> Matching:
+        """One that finds the same, made for much work."""
 
 
 def scan(
@@ -245,7 +253,8 @@ def _run(
     else:
         from scanner.executor import local_pool  # noqa: PLC0415 - 10 ms of imports that a hook does not need
 
-        _read_apart(parts, source, matcher, gathered, lambda: local_pool(jobs, matcher), jobs)
+        bulk = matcher.for_bulk() if isinstance(matcher, Growing) else matcher
+        _read_apart(parts, source, bulk, gathered, lambda: local_pool(jobs, bulk), jobs)
 
 
 def _read_here(parts: Sequence[Source], source: Source, matcher: Matching, gathered: _Gathered) -> None:

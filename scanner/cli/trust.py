@@ -74,16 +74,15 @@ class BaseSession(Session):
 
     def _rule_path(self, path: str) -> str:
         """The base commit's rule files, written where they can be loaded from."""
-        target = Path(self._folder.name) / "rules" / str(len(os.listdir(self._folder.name)))  # noqa: PTH208
-        target.mkdir(parents=True, exist_ok=True)
+        target = Path(tempfile.mkdtemp(dir=self._folder.name))
         listed = self._repository.run("ls-tree", "-r", "-z", "--name-only", self._base, "--", path).split(b"\0")
         names = [os.fsdecode(name) for name in listed if name.endswith((b".yaml", b".yml"))]
         if not names:
             raise ConfigError(f"rules: '{path}' has no rule files in {self._base}")
-        for name in names:
+        for number, name in enumerate(names):
             data = self._read(self._base, name)
-            if data is not None:
-                (target / PurePosixPath(name).name).write_bytes(data)
+            if data is not None:  # files of one name may come from several folders
+                (target / f"{number}-{PurePosixPath(name).name}").write_bytes(data)
         return str(target)
 
     def _read(self, revision: str, path: str) -> bytes | None:

@@ -13,7 +13,10 @@ ENOUGH = 2 << 20
 
 
 def prefilter(keywords: Sequence[bytes], engine: str) -> Prefilter:
-    """The prefilter of that name: `aho`, `vectorscan`, or `auto`. Raises UsageError for what cannot be had."""
+    """The prefilter of that name: `aho`, `vectorscan`, or `auto`; `bulk` is `auto` where there is certainly much to
+    read. Raises UsageError for what cannot be had."""
+    if engine == "bulk":
+        return _vectorscan(keywords) or AhoPrefilter(keywords)
     if engine == "aho":
         return AhoPrefilter(keywords)
     if engine == "vectorscan":

@@ -1,0 +1,90 @@
+"""Confirmed keys: who keeps which bytes, where they stand, and how they are shown."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scanner.models import MASK, Chunk, Location
+from scanner.probe import Attempt, specificity
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A confirmed key: in which bytes it was found, and the stretch of the chunk's own data it takes up."""
+
+    attempt: Attempt
+    data: bytes
+    start: int
+    end: int
+    secret_start: int
+    secret_end: int
+    sample: str = ""
+    decoded: tuple[str, ...] = ()
+
+
+def settle(hits: Iterable[Hit]) -> list[Hit]:
+    """One hit for each stretch of bytes, by place: where stretches overlap, the most specific rule keeps it."""
+    kept: list[tuple[int, int, Hit]] = []
+    for hit in sorted(hits, key=_claim):
+        at = bisect_left(kept, hit.end, key=lambda item: item[0])
+        if at == 0 or kept[at - 1][1] <= hit.start:
+            kept.insert(at, (hit.start, hit.end, hit))
+    return [hit for _, _, hit in kept]
+
+
+def _claim(hit: Hit) -> tuple[object, ...]:
+    """A key in disguise that is only known by its context comes last: the text around it is not its own."""
+    return bool(hit.decoded) and hit.attempt.rule.context, specificity(hit.attempt)
+
+
+def outside(spans: Iterable[tuple[int, int]], claimed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of the spans stands outside of the claimed stretches (in order, none overlapping)."""
+    left: list[tuple[int, int]] = []
+    for begin, stop in spans:
+        at = begin
+        for start, end in claimed:
+            if end > at and start < stop:
+                left.append((at, start))
+                at = max(at, end)
+        left.append((at, stop))
+    return [(start, end) for start, end in left if start < end]
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that touch made one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def masked_key(key: bytes, attempt: Attempt) -> str:
+    """The key as it may be shown: what stands beside its secret, shortened, and a mask."""
+    start, end = attempt.secret_start - attempt.start, attempt.secret_end - attempt.start
+    return f"{show(key[:start])[:80]}{MASK}{show(key[end:])[:80]}"
+
+
+def show(text: bytes) -> str:
+    """Bytes as text for people."""
+    return text.decode("utf-8", "replace")
+
+
+def locate(chunk: Chunk, start: int, end: int) -> Location:
+    """Offsets, lines and columns of chunk.data[start:end] in the whole content."""
+    data = chunk.data
+    line, column = _position(chunk, start)
+    stop = end - 1 if end > start and data[end - 1 : end] == b"\n" else end
+    end_line, end_column = _position(chunk, stop)
+    return Location(chunk.origin.path, chunk.offset + start, chunk.offset + end, line, column, end_line, end_column)
+
+
+def _position(chunk: Chunk, at: int) -> tuple[int, int]:
+    newlines = chunk.data.count(b"\n", 0, at)
+    first = chunk.data.rfind(b"\n", 0, at) + 1
+    characters = len(chunk.data[first:at].decode("utf-8", "ignore")) if at - first < 1 << 20 else at - first
+    return chunk.line + newlines, (1 if newlines else chunk.column) + characters

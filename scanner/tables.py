@@ -1,0 +1,109 @@
+"""Which rules have to be asked where: by keyword, and by the path of the content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import translate
+from functools import cached_property
+
+from scanner.models import NEAR
+from scanner.probe import AROUND, Probe
+from scanner.rule import Keyword, RuleSet
+
+Owners = tuple[tuple[Probe, Keyword], ...]
+"""The rules that a keyword belongs to, and its places in each."""
+
+
+class Far:
+    """A keyword of far-reaching rules: how many bytes behind and before it they look at."""
+
+    __slots__ = ("before", "behind", "owners", "text")
+
+    def __init__(self, text: bytes, owners: Owners) -> None:
+        self.text, self.owners = text, owners
+        self.behind = max(probe.rule.most - keyword.low for probe, keyword in owners) + AROUND
+        self.before = max(keyword.high for _, keyword in owners) + AROUND
+
+    def places(self, data: bytes, first: int, last: int) -> Iterator[tuple[Probe, Keyword, int]]:
+        """Where the keyword stands in data[first:last]."""
+        base = max(0, first)
+        part = data[base : max(base, last)].lower()
+        at = part.find(self.text)
+        while at >= 0:
+            for probe, keyword in self.owners:
+                yield probe, keyword, base + at
+            at = part.find(self.text, at + 1)
+
+
+Table = tuple[tuple[Owners, ...], dict[int, Far]]
+"""For each keyword its owners, and the far-reaching keywords by number."""
+
+
+class Tables:
+    """The rules by keyword, and, for each path, those of them that look at files of that path."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+        self._known: dict[frozenset[str], Table] = {}
+        self._here: tuple[str | None, Table | None] = ("", None)
+
+    @cached_property
+    def keywords(self) -> tuple[tuple[bytes, Owners], ...]:
+        """Each distinct keyword, with the rules it belongs to. Its place in here is its number."""
+        table: dict[bytes, list[tuple[Probe, Keyword]]] = {}
+        for probe in map(Probe, self._rules):
+            for keyword in probe.rule.keywords:
+                table.setdefault(keyword.text.encode(), []).append((probe, keyword))
+        return tuple((text, tuple(owners)) for text, owners in sorted(table.items()))
+
+    @cached_property
+    def far(self) -> dict[int, Far]:
+        """Keywords of rules that reach farther than NEAR, by number."""
+        return {
+            number: Far(text, owners)
+            for number, (text, all_owners) in enumerate(self.keywords)
+            if (owners := tuple(owner for owner in all_owners if owner[0].reach > NEAR))
+        }
+
+    def at(self, path: str | None) -> Table:
+        """What looks at files of that path; without a path, every rule. Neighbouring chunks are mostly of one path."""
+        here = self._here[1]
+        if here is None or self._here[0] != path:
+            here = self._table(self._elsewhere(path))
+            self._here = path, here
+        return here
+
+    def _table(self, elsewhere: frozenset[str]) -> Table:
+        if elsewhere not in self._known:
+            owners = tuple(_without(owners, elsewhere) for _, owners in self.keywords)
+            far = {
+                number: Far(one.text, here)
+                for number, one in self.far.items()
+                if (here := _without(one.owners, elsewhere))
+            }
+            self._known[elsewhere] = owners, far
+        return self._known[elsewhere]
+
+    def _elsewhere(self, path: str | None) -> frozenset[str]:
+        """The rules that do not look at files of that path."""
+        if path is None:
+            return frozenset()
+        any_name, any_path, rules = self._with_files
+        if not any_name.match(path.rsplit("/", 1)[-1]) and not any_path.match(path):
+            return rules
+        return frozenset(rule_id for rule_id in rules if not self._rules.by_id[rule_id].applies_to(path))
+
+    @cached_property
+    def _with_files(self) -> tuple[re.Pattern[str], re.Pattern[str], frozenset[str]]:
+        """All globs of all rules as one expression for names and one for paths, and the rules they are of: most files
+        are none of any rule's, and that should cost one look."""
+        limited = [rule for rule in self._rules if rule.files]
+        globs = {glob for rule in limited for glob in rule.files}
+        kinds = ([translate(glob) for glob in sorted(globs) if ("/" in glob) is full] for full in (False, True))
+        names, paths = (re.compile("|".join(kind) or r"(?!)") for kind in kinds)
+        return names, paths, frozenset(rule.id for rule in limited)
+
+
+def _without(owners: Owners, elsewhere: frozenset[str]) -> Owners:
+    return tuple(owner for owner in owners if owner[0].rule.id not in elsewhere)
