@@ -41,6 +41,8 @@ class Attempt:
     name: bytes | None = None
 
 
+_JOINS = (b"\\", b"\\\r")
+
 Windows = dict[tuple[str, int, int], list[Attempt]]
 """What was found in the windows of context rules: rule id, begin, end."""
 
@@ -113,28 +115,29 @@ class Probe:
                     return
             begin = found.start() + 1
 
-    def window(self, data: bytes, at: int) -> tuple[int, int]:
+    @staticmethod
+    def window(data: bytes, at: int) -> tuple[int, int]:
         """Where a context rule looks for values: the line of its word at `at`, and the next."""
-        begin = max(0, at - LINE_REACH)
-        begin = max(begin, data.rfind(b"\n", begin, at) + 1)
-        stop = min(len(data), at + LINE_REACH)
-        end = data.find(b"\n", at, stop)
+        begin = at - LINE_REACH if at > LINE_REACH else 0
+        line = data.rfind(b"\n", begin, at)
+        if line >= 0:
+            begin = line + 1
+        end = data.find(b"\n", at, at + LINE_REACH)
         if end < 0:
-            return begin, stop
+            return begin, min(len(data), at + LINE_REACH)
         limit = min(len(data), end + NEXT_REACH)
-        joined = True
-        while joined and 0 <= end < limit:
-            following = data.find(b"\n", end + 1, limit)
-            joined = data[max(0, following - 2) : max(0, following)].rstrip(b"\r").endswith(b"\\")
-            end = following
+        end = data.find(b"\n", end + 1, limit)
+        while end > 0 and data.endswith(_JOINS, begin, end):  # a line that ends in a backslash goes on in the next
+            end = data.find(b"\n", end + 1, limit)
         return begin, limit if end < 0 else end
 
     def _near(self, data: bytes, keyword: Keyword, at: int, known: Windows) -> Iterator[Attempt]:
         begin, end = self.window(data, at)
         place = (self.rule.id, begin, end)
-        if place not in known:
-            known[place] = list(self._values(data, begin, end))
-        for attempt in known[place]:
+        found = known.get(place)
+        if found is None:
+            found = known[place] = list(self._values(data, begin, end))
+        for attempt in found:
             if attempt.end <= at or attempt.start >= at + len(keyword.text):
                 yield attempt
 
