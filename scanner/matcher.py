@@ -13,7 +13,7 @@ from scanner import decode
 from scanner.checks import entropy
 from scanner.hits import Hit, joined, locate, masked_key, outside, settle, show
 from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Secret
-from scanner.naming import LOOK_BACK, assigned_name
+from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows
@@ -228,7 +228,9 @@ class Matcher:
     def _variable(self, hit: Hit, name: bytes) -> str:
         """The name a key is assigned to; none when it tells nothing, or holds a key that stands before."""
         before = max(0, hit.attempt.start - LOOK_BACK)
-        if len(name) < 2 or any(
+        if len(name) < 2 or reads_as_prose(hit.data, hit.attempt.start, name):
+            return ""
+        if any(
             other.data[other.attempt.secret_start : other.attempt.secret_end] in name
             for other in self.hits(hit.data, before, hit.attempt.end)
         ):

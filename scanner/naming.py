@@ -60,6 +60,16 @@ def assigned_name(data: bytes, start: int) -> bytes | None:
     return name
 
 
+def reads_as_prose(data: bytes, start: int, name: bytes) -> bool:
+    """Whether the name only stands before the value as a word of a sentence does: `just use v`, but not `password v`,
+    `--use v`, `USE v`."""
+    before = data[max(0, start - len(name) - 9) : start]
+    if before[-1:] not in (b" ", b"\t") or not (name.isalpha() and name[1:].islower()) or sounds_secret(name):
+        return False
+    text = before.rstrip(b" \t")
+    return text.endswith(name) and not text[: -len(name)].endswith(b"-")
+
+
 def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     """The match that ends at the end of text, trying names from the nearest backwards (bounded by the text)."""
     best = None
@@ -73,9 +83,9 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     return best
 
 
-_TYPED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]{0,80})\??\s{0,2}:\s{0,2}(?:&|'static |mut |\[|Option<|readonly ){0,3}\Z")
+_TYPED = re.compile(rb"(?<![A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_]{0,80})\??\s{0,2}:\s{0,2}(?:&|'static |mut |\[|Option<|readonly ){0,3}\Z")
 _NAME_START = re.compile(
-    rb"(?:^|(?<=[^A-Za-z0-9_.\-]))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:])",
+    rb"(?:^|(?<=[^A-Za-z0-9_.\-])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=\x1b\[\d;\d\dm)|(?<=\x1b\[\d\d;\dm))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:])",
     re.MULTILINE,
 )
 
