@@ -36,6 +36,7 @@ SMALL = 8 * 1024 * 1024
 """Work below this many bytes is done before worker processes would have started."""
 
 _PARTS_A_JOB = 8  # enough that no worker waits long for the last one, few enough to cost nothing
+_PART = 4 * 1024 * 1024  # large work is cut finer, so that its progress can be told
 _DIED = "a worker process died while reading it"
 
 
@@ -238,13 +239,14 @@ class _Gathered:
 def _run(
     source: Source, matcher: Matching, jobs: int, executor: Executor | None, gathered: _Gathered
 ) -> None:
-    small = isinstance(source, Weighed) and source.weight() < SMALL
+    weight = source.weight() if isinstance(source, Weighed) else 0
+    small = isinstance(source, Weighed) and weight < SMALL
     if executor is None and (jobs < 2 or small):
         parts = source.partitions(1)
         gathered.expect(len(parts))
         _read_here(parts, source, matcher, gathered)
         return
-    parts = _largest_first(source.partitions(jobs * _PARTS_A_JOB))
+    parts = _largest_first(source.partitions(jobs * min(64, max(_PARTS_A_JOB, weight // (jobs * _PART)))))
     gathered.expect(len(parts))
     if len(parts) == 1:
         _read_here(parts, source, matcher, gathered)
