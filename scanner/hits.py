@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scanner.models import MASK, Chunk, Location
@@ -61,6 +61,31 @@ def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+def repeated(data: bytes, first: int, last: int, secrets: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Where the secrets stand in full, some of it within data[first:last]. A very short one is not looked for: it
+    would black out ordinary words."""
+    for secret in {secret for secret in secrets if len(secret) >= _WORTH_REPEATING}:
+        low, high = max(0, first - len(secret) + 1), last + len(secret) - 1
+        at = data.find(secret, low, high)
+        while at >= 0:
+            yield at, at + len(secret)
+            at = data.find(secret, at + 1, high)
+
+
+_WORTH_REPEATING = 4
+
+
+def masked(data: bytes, first: int, last: int, spans: Iterable[tuple[int, int]]) -> str:
+    """data[first:last] as text, a mask for each stretch of the spans."""
+    out, at = [], first
+    for start, end in joined(spans):
+        if end > first and start < last:
+            out += [data[at : max(at, start)], MASK.encode()]
+            at = max(at, end)
+    out.append(data[at:last] if at < last else b"")
+    return show(b"".join(out))
 
 
 def masked_key(key: bytes, attempt: Attempt) -> str:

@@ -11,14 +11,16 @@ from functools import cached_property
 
 from scanner import decode
 from scanner.checks import entropy
-from scanner.hits import Hit, joined, locate, masked_key, outside, settle, show
-from scanner.models import MASK, NEAR, Allow, Chunk, Finding, Secret
+from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
+from scanner.models import NEAR, Allow, Chunk, Finding, Secret
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows
 from scanner.rule import Keyword, RuleSet
 from scanner.tables import Tables
+
+Spans = Iterable[tuple[int, int]]
 
 DEPTH = 3
 """How many encodings around a key are taken off."""
@@ -217,7 +219,7 @@ class Matcher:
             location=locate(chunk, hit.start, hit.end),
             origin=chunk.origin,
             environment=attempt.environment,
-            variable=self._variable(hit, name or b""),
+            variable=self.variable(hit.data, attempt.start, name or b""),
             text=self._line(chunk, hit),
             entropy=round(entropy(secret), 2),
             decoded=hit.decoded,
@@ -225,15 +227,14 @@ class Matcher:
             allow=self._allow(chunk.data, hit),
         )
 
-    def _variable(self, hit: Hit, name: bytes) -> str:
-        """The name a key is assigned to; none when it tells nothing, or holds a key that stands before."""
-        before = max(0, hit.attempt.start - LOOK_BACK)
-        if len(name) < 2 or reads_as_prose(hit.data, hit.attempt.start, name):
+    def variable(self, data: bytes, start: int, name: bytes, extra: Spans = ()) -> str:
+        """The name that the key at `start` is assigned to; none when it tells nothing, or is a piece of a key (or of an
+        extra stretch) that stands before."""
+        first = data.rfind(name, max(0, start - 2 * LOOK_BACK), start)
+        if len(name) < 2 or first < 0 or reads_as_prose(data, start, name):
             return ""
-        if any(
-            other.data[other.attempt.secret_start : other.attempt.secret_end] in name
-            for other in self.hits(hit.data, before, hit.attempt.end)
-        ):
+        last = first + len(name)
+        if any(begin < last and end > first for begin, end in self._hidden(data, first, last, None, extra)):
             return ""
         return self.mask(show(name))
 
@@ -246,32 +247,27 @@ class Matcher:
         first = max(data.rfind(b"\n", max(0, start - SHOWN), start) + 1, start - SHOWN, 0)
         last = data.find(b"\n", start, end + SHOWN)
         last = min(len(data), end + SHOWN) if last < 0 else last
-        return self._masked(data, first, last, chunk.origin.path).strip("\r\n")
+        return self.masked(data, first, last, chunk.origin.path).strip("\r\n")
 
-    def _masked(self, data: bytes, first: int, last: int, path: str | None) -> str:
-        """data[first:last] with every secret that touches it masked, also where a secret stands a second time, and
-        also what only another rule takes for one (a rule for other files, say), save the public part of a key."""
+    def masked(self, data: bytes, first: int, last: int, path: str | None, extra: Spans = ()) -> str:
+        """data[first:last] as it may be shown: every secret in it, and every extra stretch, masked."""
+        return masked(data, first, last, self._hidden(data, first, last, path, extra))
+
+    def _hidden(self, data: bytes, first: int, last: int, path: str | None, extra: Spans = ()) -> list[tuple[int, int]]:
+        """Every secret around data[first:last], also where one stands a second time and is cut by an end, and also
+        what only another rule takes for one (a rule for other files, say), save the public part of a key."""
         keys = self.hits(data, first, last, path)
         claimed = [(hit.start, hit.end) for hit in keys]
         others = [(hit.secret_start, hit.secret_end) for hit in self._confirmed(data, first, last, None, 0)]
-        spans = [(hit.secret_start, hit.secret_end) for hit in keys] + outside(others, claimed)
-        secrets = {data[start:end] for start, end in spans if end - start >= _WORTH_REPEATING}
-        out, at = [], first
-        for start, end in joined(spans):
-            if end > first and start < last:
-                out.append(data[at : max(at, start)])
-                out.append(MASK.encode())
-                at = max(at, end)
-        out.append(data[at:last] if at < last else b"")
-        text = b"".join(out)
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, MASK.encode())
-        return show(text)
+        spans = [*((hit.secret_start, hit.secret_end) for hit in keys), *outside(others, claimed), *extra]
+        secrets = [data[start:end] for start, end in spans]
+        secrets += [hit.data[hit.attempt.secret_start : hit.attempt.secret_end] for hit in keys if hit.decoded]
+        return joined([*spans, *repeated(data, first, last, secrets)])
 
     def mask(self, text: str) -> str:
         """The text with every secret in it masked. For names, paths and messages that a report shows."""
         data = text.encode("utf-8", "surrogateescape")
-        return self._masked(data, 0, len(data), None) if self.hits(data, 0, len(data)) else text
+        return self.masked(data, 0, len(data), None) if self.hits(data, 0, len(data)) else text
 
     def _allow(self, data: bytes, hit: Hit) -> Allow | None:
         first = max(0, data.rfind(b"\n", max(0, hit.start - 4096), hit.start) + 1, hit.start - 4096)
@@ -279,19 +275,18 @@ class Matcher:
             last = data.find(b"\n", edge, edge + 4096)
             found = _ALLOW.search(data, first, min(len(data), edge + 4096) if last < 0 else last)
             if found is not None:
-                rule_id, reason = show(found.group(1) or b""), show(found.group(2) or b"").strip(" \t-:*/>#\r")
+                own = [(hit.secret_start, hit.secret_end)]
+                said = self.masked(data, found.start(2), found.end(2), None, own)  # where it stands: it may be cut
+                rule_id, reason = show(found.group(1) or b""), said.strip(" \t-:*/>#\r")
                 word, _, rest = reason.partition(" ")
                 if not rule_id and (word in self.rules.by_id or word in self._providers):
                     rule_id, reason = word, rest.strip(" -:")
-                return Allow(rule_id, self.mask(reason[:200]))
+                return Allow(rule_id, reason)
         return None
 
     @cached_property
     def _providers(self) -> frozenset[str]:
         return frozenset(rule.provider for rule in self.rules)
 
-
-_WORTH_REPEATING = 4
-"""A shorter secret is not looked for a second time on its line: it would black out ordinary words."""
 
 _ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")

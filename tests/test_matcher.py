@@ -275,3 +275,50 @@ def test_secrets_compare_by_value_and_hide() -> None:
     assert one != other
     assert len({one, same, other}) == 2
     assert f"{one}{one!r}{one:>20}" == MASK * 3
+
+
+def shown(finding: Finding) -> str:
+    reason = finding.allow.reason if finding.allow else ""
+    return "\n".join((finding.text, finding.masked, finding.variable, reason))
+
+
+def pieces(secret: bytes) -> set[str]:
+    """What is long enough to help somebody who guesses the rest."""
+    return {secret[at : at + 10].decode() for at in range(len(secret) - 9)}
+
+
+@pytest.mark.parametrize("before", range(120, 200, 8))
+def test_a_key_that_the_reason_of_an_allow_cuts(matcher: Matcher, new_key: Callable[..., Fake], before: int) -> None:
+    key, other = new_key("github-personal-access-token"), new_key("github-personal-access-token")
+    text = key.key + b" # keysweep:allow " + b"x " * (before // 2) + other.key + b" and more words, to the end"
+    findings = list(matcher.find(Chunk(text, Origin("a.py"))))
+    assert findings[0].allow is not None
+    assert not any(piece in shown(finding) for piece in pieces(other.secret) for finding in findings)
+
+
+def test_a_password_that_stands_in_the_reason_of_its_allow(matcher: Matcher, new_key: Callable[..., Fake]) -> None:
+    secret = new_key("heroku-legacy-api-key").secret
+    text = b"HEROKU_API_KEY=" + secret + b"  # keysweep:allow it is " + secret + b" everywhere"
+    findings = list(matcher.find(Chunk(text, Origin("a.py"))))
+    assert findings
+    assert not any(secret.decode() in shown(finding) for finding in findings)
+
+
+@pytest.mark.parametrize("gap", range(0, 130, 10))
+def test_a_key_that_stands_again_where_a_line_is_cut(matcher: Matcher, new_key: Callable[..., Fake], gap: int) -> None:
+    """The second time it is no finding: letters follow."""
+    key, other = new_key("github-personal-access-token"), new_key("logtalk-api-key")
+    text = key.key + b" " + key.key + b"AAAA " + b"." * gap + b' "' + other.key + b'"'
+    findings = list(matcher.find(Chunk(text, Origin("a.py"))))
+    assert [finding.rule_id for finding in findings] == ["github-personal-access-token", "logtalk-api-key"]
+    assert not any(piece in shown(finding) for piece in pieces(key.secret) for finding in findings)
+
+
+@pytest.mark.parametrize("gap", [b" ", b"=", b" , ", b'", "'])
+def test_the_end_of_a_key_is_no_name_of_the_next(matcher: Matcher, new_key: Callable[..., Fake], gap: bytes) -> None:
+    for rule_id in ("sentry-org-token", "anthropic-api-key", "gitlab-personal-access-token"):
+        for _ in range(8):
+            key, next_key = new_key(rule_id), new_key("logtalk-api-key")
+            text = b'"' + key.key + gap + next_key.key + b'"'
+            for finding in matcher.find(Chunk(text, Origin("a.py"))):
+                assert not any(piece in shown(finding) for piece in pieces(key.secret))
