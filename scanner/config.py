@@ -219,7 +219,10 @@ def _fail_on(value: Any) -> frozenset[FailOn]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
         raise ValueError(f"must be one or several of {', '.join(FailOn)}")
-    return parse_fail_on(words)
+    try:
+        return parse_fail_on(words)
+    except UsageError:
+        raise ValueError(f"must be one or several of {', '.join(FailOn)}") from None
 
 
 _UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}

@@ -8,6 +8,7 @@ not look like one that found nothing.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -28,6 +29,9 @@ MARKER = "# keysweep-hook:"
 
 KEPT = ".before-keysweep"
 """Added to the name of somebody else's hook that ours calls first."""
+
+FOREIGN = re.compile(rb"dubious ownership|unsafe repository")
+"""What git says, in English, of a repository of another user's."""
 
 _WITH_LINES = frozenset({"pre-push", "pre-receive"})  # git tells these on standard input what is pushed
 _STOPPED = dict.fromkeys(CLIENT, "the commit is stopped") | dict.fromkeys(("pre-push", *SERVER), "the push is stopped")
@@ -149,10 +153,16 @@ def _hooks_path_scope(place: str) -> str:
 def _ask(place: str, *arguments: str, missing: str | None = None) -> str:
     """What git says in the user's own environment: only there it knows the user's `core.hooksPath`. These questions
     run no program, whatever the repository's configuration names. `missing` is the answer when there is none."""
-    done = subprocess.run([find_git(), *arguments], cwd=place, capture_output=True, check=False)
+    environment = {**os.environ, "LC_ALL": "C"}  # its words are looked at below
+    done = subprocess.run([find_git(), *arguments], cwd=place, env=environment, capture_output=True, check=False)
     if done.returncode == 1 and missing is not None:
         return missing
     if done.returncode != 0:
+        if FOREIGN.search(done.stderr):
+            raise SourceError(
+                f"{place}: the repository belongs to another user, so git does not tell where its hooks are; "
+                "let its owner do this, or trust it: git config --global --add safe.directory PATH"
+            )
         raise SourceError(f"{place}: git does not tell where its hooks are: {sanitize(done.stderr)}")
     return os.fsdecode(done.stdout.removesuffix(b"\n").removesuffix(b"\r"))
 

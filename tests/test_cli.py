@@ -464,6 +464,22 @@ def _all_commands() -> Iterator[list[str]]:
             yield from ([name, sub] for sub in command.list_commands(context))
 
 
+@pytest.mark.parametrize("group", ["", "baseline", "hook", "rules"])
+def test_the_list_of_commands_cuts_no_sentence_short(shell: Shell, group: str) -> None:
+    listed = shell.run(*group.split(), "--help").out.partition("Commands:\n")[2].splitlines()
+    assert listed
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
+def test_one_of_a_thing_is_no_plural(shell: Shell, repo: GitRepo) -> None:
+    assert "of 1 commit," in shell.run("history", ".", "HEAD~1").err
+    assert shell.run("baseline", "create").code == 0
+    assert shell.run("baseline", "show").err.startswith("1 entry in ")
+    rule = "acme.yaml"
+    shell.place.joinpath(rule).write_text("provider: acme\n", encoding="utf-8")
+    assert re.match(r"0 rules tried with seed \d+: 1 problem$", shell.run("rules", "test", rule).err)
+
+
 @pytest.mark.parametrize("words", list(_all_commands()), ids=" ".join)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_every_command_has_help_with_examples(words: list[str], option: str, shell: Shell) -> None:

@@ -57,6 +57,13 @@ def commit(place: Path, *words: str, secret: str = "", **env: str) -> Answer:
 
 
 class TestInstall:
+    def test_a_repository_of_another_user(self, repo: Path) -> None:
+        refused = install(repo, GIT_TEST_ASSUME_DIFFERENT_OWNER="1", LANG="de_DE.UTF-8")
+        assert refused.code == 2
+        assert "belongs to another user" in refused.text
+        assert "git config --global --add safe.directory" in refused.text
+        assert not (repo / ".git/hooks/pre-commit").exists()
+
     def test_a_repository_gets_pre_commit(self, repo: Path) -> None:
         done = install(repo)
         assert done.ok
@@ -474,13 +481,21 @@ class TestCommit:
         assert install(repo).ok
         return repo
 
+    def test_the_advice_works_in_the_first_commit_as_well(self, tmp_path: Path, key: str) -> None:
+        place = tmp_path / "first"
+        git(tmp_path, "init", "-q", str(place))
+        stage(place, "app.py", f"TOKEN = '{key}'\n")
+        assert "git reset -- FILE" in keysweep(place, "hook", "run", "pre-commit", secret=key).text
+        assert git(place, "reset", "--", "app.py").ok
+        assert keysweep(place, "hook", "run", "pre-commit").ok
+
     def test_a_key_stops_it(self, guarded: Path, key: str) -> None:
         stage(guarded, "app.py", f"a = 1\nTOKEN = '{key}'\n")
         stopped = commit(guarded, secret=key)
         assert not stopped.ok
         assert "app.py:2:" in stopped.text
         assert "ghp_********" in stopped.text
-        assert all(word in stopped.text for word in ("git restore --staged", "environment", "keysweep:allow"))
+        assert all(word in stopped.text for word in ("git reset -- FILE", "environment", "keysweep:allow"))
         assert git(guarded, "log", "--oneline").text.count("\n") == 1
 
     def test_nothing_of_a_report_when_all_is_well(self, guarded: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_first_commit_of_a_repository_is_guarded(repo: Path, shared: Path, k
     stopped = commit(repo, shared, secret=key)
     assert not stopped.ok
     assert "app.py:1:" in stopped.text
-    assert "git restore --staged FILE" in stopped.text
+    assert "git reset -- FILE" in stopped.text
     assert not git(repo, "rev-parse", "--verify", "-q", "HEAD").ok
     stage(repo, "app.py", "import os\nTOKEN = os.environ['TOKEN']\n")
     passed = commit(repo, shared)

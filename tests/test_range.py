@@ -387,6 +387,15 @@ class TestWhatIsNotThere:
                 RevisionRange(repo.path, base, head)
             assert caught.value.revision == name
 
+    @pytest.mark.parametrize("base", ["HEAD~9", "HEAD^5"])
+    def test_what_cannot_be_fetched_is_not_to_be_fetched(self, repo: GitRepo, base: str) -> None:
+        with pytest.raises(UnknownRevisionError, match="git log shows which commits there are"):
+            RevisionRange(repo.path, base, "HEAD")
+
+    def test_where_nothing_is_committed(self, tmp_path: Path) -> None:
+        with pytest.raises(UnknownRevisionError, match="'HEAD' is not in this repository: there is no commit yet"):
+            RevisionRange(GitRepo.new(tmp_path / "new").path, "HEAD", "HEAD")
+
     def test_in_a_shallow_clone_the_way_out_is_named(self, repo: GitRepo, tmp_path: Path) -> None:
         base = repo.head()
         repo.commit("second", {"app.py": "2\n"})

@@ -13,6 +13,7 @@ from scanner.cli.session import Session
 from scanner.errors import ConfigError, UsageError
 from scanner.models import ScanResult
 from scanner.policy import By, decide
+from scanner.reports.interface import count
 from scanner.reports.text_safety import printable
 from scanner.sources.interface import Source
 
@@ -72,7 +73,7 @@ def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
 @click.option("--prune", is_flag=True, help="Remove entries that nothing answers to any more.")
 @scanning
 def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | None, prune: bool) -> int:
-    """Scan, add what is new, keep reasons and expiries, tell what is stale.
+    """Scan again: add what is new, tell what is stale. Reasons and expiries are kept.
 
     PLACE is the repository, or with --files the folder.
 
@@ -102,7 +103,7 @@ def show(wanted: Wanted) -> int:
         until = f", until {entry.expires}{' (expired)' if entry.expired(today) else ''}" if entry.expires else ""
         reason = f": {printable(entry.reason)}" if entry.reason else ""
         click.echo(f"{entry.rule}  {printable(entry.path)}  (since {entry.added}{until}){reason}")
-    click.echo(f"{len(known.entries)} entries in {session.baseline_path}", err=True)
+    click.echo(f"{count(len(known.entries), 'entry', 'entries')} in {session.baseline_path}", err=True)
     return 0
 
 

@@ -22,7 +22,7 @@ LIMIT = 64 << 20
 @click.argument("place", metavar="FILE:LINE")
 @scanning
 def explain(wanted: Wanted, place: str) -> int:
-    """Tell for one line which rules were tried, and why each fired or did not.
+    """Tell why a line fired, or did not. Names the rules that were tried on it, and what each said.
 
     FILE `-` reads standard input; without LINE every line of it is explained.
 

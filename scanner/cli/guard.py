@@ -13,7 +13,7 @@ from scanner.errors import UsageError
 
 ADVICE = """\
 keysweep: the commit was stopped. What to do with a key that is about to be committed:
-  1. take it out again:      git restore --staged FILE   (and delete the key from the file)
+  1. take it out again:      git reset -- FILE   (and delete the key from the file)
   2. keep it elsewhere:      read it from the environment or a secrets manager
   3. if it is no secret:     put a comment 'keysweep:allow REASON' on its line
 """
@@ -52,7 +52,7 @@ def staged(wanted: Wanted, paths: tuple[str, ...], all_files: bool, untouched: b
 )  # fmt: skip
 @scanning
 def diff(wanted: Wanted, change: str, repo: str, trust: str) -> int:
-    """Scan a change: the commits of a range, or the added lines of a patch.
+    """Scan what a change brings: a range of revisions, or a patch.
 
     A range covers every commit of it, so a key that was added and removed again inside is found. What BASE holds
     already is not reported.

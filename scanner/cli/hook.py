@@ -70,7 +70,7 @@ def _place(repository: str, everywhere: bool) -> hooks.Place:
 @_where
 @click.option("--chain", is_flag=True, help="Keep a hook that is there already, and call it first.")
 def install(repository: str, kinds: tuple[str, ...], everywhere: bool, chain: bool) -> int:
-    """Put hooks into a repository: pre-commit, or pre-receive where it is bare, unless --type says which.
+    """Put hooks into a repository. Without --type that is pre-commit, or pre-receive where it is bare.
 
     A hook of somebody else is never overwritten. core.hooksPath is honoured.
 
@@ -98,7 +98,7 @@ def install(repository: str, kinds: tuple[str, ...], everywhere: bool, chain: bo
 @hook.command()
 @_where
 def uninstall(repository: str, kinds: tuple[str, ...], everywhere: bool) -> int:
-    """Take keysweep's hooks away; a hook that was there before gets its place back.
+    """Take keysweep's hooks away. A hook that was there before gets its place back.
 
     \b
     Examples:
@@ -125,7 +125,7 @@ _OURS = frozenset({hooks.State.OURS, hooks.State.BROKEN})
 @hook.command()
 @_where
 def status(repository: str, kinds: tuple[str, ...], everywhere: bool) -> int:
-    """Tell which hooks there are, whose they are, and whether they work.
+    """Tell which hooks there are, whose they are, and if they work.
 
     Ends with 2 when one of keysweep's is broken, or one that --type asks for is not installed.
 
@@ -178,7 +178,7 @@ class FileNames(click.Command):
 @click.argument("arguments", nargs=-1, type=click.Path())
 @scanning
 def run(wanted: Wanted, kind: str, arguments: tuple[str, ...]) -> int:
-    """What a hook of that type does, with the arguments and the standard input that git gives it.
+    """Do what a hook of that type does. Takes the arguments and the standard input that git gives it.
 
     Installed hooks call this. Call it from a hook of your own with all that git hands to it.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from scanner import checks
+from scanner.reports.interface import count
 from scanner.rule import Rule, RuleSet, load_rules
 
 EXTRA = click.option(
@@ -37,7 +38,7 @@ def rules() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.argument("names", nargs=-1)
 def list_rules(extra: tuple[Path, ...], as_json: bool, names: tuple[str, ...]) -> None:
-    """List rules, all of them or those of NAMES (rule ids, providers or globs).
+    """List rules. All of them, or those of NAMES (rule ids, providers or globs).
 
     \b
     Examples:
@@ -106,7 +107,7 @@ def show(extra: tuple[Path, ...], rule_id: str) -> None:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--seed", type=int, help="Repeat a run with the keys of that seed.")
 def test(paths: tuple[Path, ...], seed: int | None) -> int:
-    """Prove rules by their own examples, with fresh keys: the shipped rules, or those of PATHS.
+    """Prove rules by their own examples, with fresh keys. The shipped rules, or those of PATHS.
 
     Exits with 1 when a promise of a rule file does not hold.
 
@@ -130,7 +131,7 @@ def test(paths: tuple[Path, ...], seed: int | None) -> int:
     problems += [str(error) for error in refused]
     for problem in problems:
         click.echo(problem)
-    click.echo(f"{len(chosen)} rules tried with seed {seed}: {len(problems)} problems", err=True)
+    click.echo(f"{count(len(chosen), 'rule')} tried with seed {seed}: {count(len(problems), 'problem')}", err=True)
     return 1 if problems else 0
 
 
@@ -141,7 +142,7 @@ def test(paths: tuple[Path, ...], seed: int | None) -> int:
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many.")
 @click.option("--seed", type=int, help="Make the same keys again.")
 def fake(extra: tuple[Path, ...], rule_id: str, environment: str | None, count: int, seed: int | None) -> None:
-    """Make keys of the right shape that were never issued, for tests and documents.
+    """Make keys of the right shape that were never issued. For tests and documents.
 
     Where the format has room they carry a mark, and keysweep reports them with --include-examples only.
 

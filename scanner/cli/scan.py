@@ -50,7 +50,7 @@ def history(
     unreachable: bool,
     submodules: bool,
 ) -> int:
-    """Scan every commit of a git repository: all branches, tags, stashes and reflogs.
+    """Scan the whole history of a git repository. All branches, tags, stashes and reflogs.
 
     REVISIONS narrow it to ranges such as v1.0..main.
 

@@ -143,7 +143,7 @@ class Session:
 
     def _tell(self, result: ScanResult, took: float) -> None:
         stats = result.stats
-        commits = f" of {stats.commits:,} commits" if stats.commits else ""
+        commits = f" of {count(stats.commits, 'commit')}" if stats.commits else ""
         rate = f", {amount(round(stats.size / took))}/s" if took > 0.05 and stats.size else ""
         read = f"{count(stats.contents, 'item')}{commits}, {amount(stats.size)}"
         sys.stderr.write(f"keysweep: read {read}, in {duration(took)}{rate}\n")

@@ -207,14 +207,15 @@ class _Page:
         title = self._bold("baseline")
         if self.decision.expired:
             entries = self.decision.expired
-            yield f"{title}: {count(len(entries), 'entry', 'entries')} expired; their keys are reported again"
+            keys = "its key is" if len(entries) == 1 else "their keys are"
+            yield f"{title}: {count(len(entries), 'entry', 'entries')} expired; {keys} reported again"
             yield from self._listed([f"{self._entry(e)} expired {e.expires}" for e in entries])
         if self.decision.stale:
             entries = self.decision.stale
-            what = "answers" if len(entries) == 1 else "answer"
+            what, them = ("answers", "it") if len(entries) == 1 else ("answer", "them")
             yield (
                 f"{title}: {count(len(entries), 'entry', 'entries')} {what} to nothing any more; "
-                "`keysweep baseline update --prune` removes them"
+                f"`keysweep baseline update --prune` removes {them}"
             )
             yield from self._listed([self._entry(e) for e in entries])
 

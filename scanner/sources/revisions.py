@@ -30,12 +30,16 @@ class UnknownRevisionError(SourceError):
 
     def __init__(self, revision: str, *, shallow: bool) -> None:
         self.revision = revision
-        way_out = (
-            "the clone is shallow; git fetch --unshallow brings the rest (in GitHub Actions: fetch-depth: 0)"
-            if shallow
-            else f"fetch it first (git fetch origin {revision}), or name another one; a force-push may have "
-            "replaced it"
-        )
+        if shallow:
+            way_out = "the clone is shallow; git fetch --unshallow brings the rest (in GitHub Actions: fetch-depth: 0)"
+        elif revision in {"HEAD", "@"}:
+            way_out = "there is no commit yet"
+        elif re.search(r"[~^]", revision):
+            way_out = "git log shows which commits there are"
+        else:
+            way_out = (
+                f"fetch it first (git fetch origin {revision}), or name another one; a force-push may have replaced it"
+            )
         super().__init__(f"'{revision}' is not in this repository: {way_out}")
 
 
