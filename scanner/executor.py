@@ -139,11 +139,17 @@ def _begin_worker(shared: object) -> None:
 
 
 def _end_with_parent() -> None:
-    """Otherwise a worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    """Otherwise a worker whose parent was killed would wait for work for ever.
+
+    The pipe that tells of the parent's end stays open as long as another process has inherited it, so the process
+    that this one belongs to is looked at, too: an orphan gets another one.
+    """
+    parent, owner = multiprocessing.parent_process(), os.getppid()
+    if parent is None:
+        return
+    while parent.is_alive() and os.getppid() == owner:
+        parent.join(timeout=1)
+    os._exit(1)
 
 
 __all__ = ["LocalPool", "NotStartedError", "Serial", "completed", "cpus", "local_pool", "shared"]
