@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from scanner.checks import entropy
 from scanner.hits import Hit
 from scanner.matcher import Matcher
-from scanner.models import MASK, Chunk, Finding
+from scanner.models import Chunk, Finding
 from scanner.probe import Attempt, Probe
 from scanner.rule import Keyword
 
@@ -43,104 +43,124 @@ def explain(matcher: Matcher, chunk: Chunk, line: int, findings: Sequence[Findin
 
     `findings` are the chunk's, where they are known already (when many of its lines are explained).
     """
-    data = chunk.data
+    data, path = chunk.data, chunk.origin.path
     starts = [0, *(found.end() for found in re.finditer(b"\n", data))]
     if not 1 <= line <= len(starts) or (starts[line - 1] == len(data) and line > 1):
         raise IndexError(line)
     start = starts[line - 1]
     end = starts[line] - 1 if line < len(starts) else len(data)
-    kept = {(hit.attempt.rule.id, hit.attempt.start): hit for hit in matcher.hits(data, start, end, chunk.origin.path)}
-    hidden: list[tuple[int, int]] = [(hit.secret_start, hit.secret_end) for hit in kept.values()]
     known = matcher.find(chunk) if findings is None else findings
-    trials = []
-    places = sorted(set(matcher.places(data, start, end)), key=lambda place: (place[2], place[0].rule.id))
-    for told, keyword, at in places:
-        probe = Probe(told.rule, thorough=True)
-        if probe.rule.context and not probe.worth(data, keyword, at):
-            continue  # a piece of another word
-        if start <= at < end:
-            trial, seen = _try(matcher, probe, keyword, at, chunk, start, kept)
-            trials.append(trial)
-            hidden += seen
+    tried = [_tried(told, keyword, at, chunk) for told, keyword, at in _places(matcher, data, start, end)]
+    candidates = [span for one in tried for span in one.secrets]
+    kept = {(hit.attempt.rule.id, hit.attempt.start): hit for hit in matcher.hits(data, start, end, path)}
+    scene = _Scene(matcher, chunk, kept, candidates)
+    trials = [
+        Trial(one.probe.rule.id, one.keyword.text, one.at - start + 1, tuple(scene.steps(one)), scene.verdict(one))
+        for one in tried
+        if start <= one.at < end
+    ]
     return Explanation(
         line,
-        _hide(data, start, end, hidden),
+        matcher.masked(data, start, end, path, candidates).rstrip("\r"),
         tuple(dict.fromkeys(trials)),
         tuple(found for found in known if found.location.line <= line <= found.location.end_line),
     )
 
 
-def _try(
-    matcher: Matcher,
-    probe: Probe,
-    keyword: Keyword,
-    at: int,
-    chunk: Chunk,
-    start: int,
-    kept: dict[tuple[str, int], Hit],
-) -> tuple[Trial, list[tuple[int, int]]]:
-    data, rule = chunk.data, probe.rule
-    steps: list[str] = []
-    hidden: list[tuple[int, int]] = []
-    verdict = ""
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A rule at a keyword: what fits there, or `miss`, what would but for its ends."""
+
+    probe: Probe
+    keyword: Keyword
+    at: int
+    applies: bool
+    attempts: tuple[Attempt, ...] = ()
+    miss: tuple[int, int] | None = None
+
+    @property
+    def secrets(self) -> list[tuple[int, int]]:
+        """What must not be shown, whatever the checks say of it."""
+        found = [(attempt.secret_start, attempt.secret_end) for attempt in self.attempts]
+        return found if self.miss is None else [*found, self.miss]
+
+
+def _places(matcher: Matcher, data: bytes, start: int, end: int) -> list[tuple[Probe, Keyword, int]]:
+    """The keywords near a line: one on the line before may be about a value on this one."""
+    found = sorted(set(matcher.places(data, start, end)), key=lambda place: (place[2], place[0].rule.id))
+    return [(probe, word, at) for probe, word, at in found if not probe.rule.context or probe.worth(data, word, at)]
+
+
+def _tried(told: Probe, keyword: Keyword, at: int, chunk: Chunk) -> _Tried:
+    data, rule = chunk.data, told.rule
+    probe = Probe(rule, thorough=True)
     if rule.files and not rule.applies_to(chunk.origin.path):
-        verdict = f"not tried: the rule looks at {', '.join(rule.files)} only"
-    else:
-        attempts = list(probe.attempts(data, keyword, at, {}))
-        for attempt in attempts:
-            hidden.append((attempt.secret_start, attempt.secret_end))
-            steps += _steps(data, probe, attempt, chunk.origin.path)
-            verdict = _verdict(matcher, chunk, probe, attempt, kept)
-        if not attempts:
-            verdict = _near_miss(probe, data, keyword, at)
-    return Trial(rule.id, keyword.text, at - start + 1, tuple(steps), verdict), hidden
+        return _Tried(probe, keyword, at, False)
+    attempts = tuple(probe.attempts(data, keyword, at, {}))
+    return _Tried(probe, keyword, at, True, attempts, None if attempts else _near_miss(probe, data, keyword, at))
 
 
-def _steps(data: bytes, probe: Probe, attempt: Attempt, path: str) -> Iterator[str]:
-    secret = data[attempt.secret_start : attempt.secret_end]
-    public = data[attempt.start : attempt.secret_start].decode("utf-8", "replace")
-    yield f"pattern fits: public '{public}', secret of {len(secret)} bytes, {entropy(secret):.2f} bits a character"
-    if attempt.environment:
-        yield f"environment: {attempt.environment}"
-    if attempt.name:
-        yield f"assigned to: {attempt.name.decode('utf-8', 'replace')}"
-    yield from (f"check fails: {reason}" for reason in probe.objections(data, attempt, path))
-
-
-def _verdict(
-    matcher: Matcher, chunk: Chunk, probe: Probe, attempt: Attempt, kept: dict[tuple[str, int], Hit]
-) -> str:
-    data, rule = chunk.data, probe.rule
-    sample = probe.sample(data, attempt)
-    if not sample and next(probe.objections(data, attempt, chunk.origin.path), None) is not None:
-        return "no: a check fails"
-    if (rule.id, attempt.start) not in kept:
-        others = {hit.attempt.rule.id for hit in kept.values() if hit.start < attempt.end and hit.end > attempt.start}
-        return f"no: {', '.join(sorted(others)) or 'another rule'} is more specific and has these bytes"
-    if rule.id not in matcher.rules.selected:
-        return "yes, but the rule is switched off"
-    if sample:
-        return f"yes, but it is a {sample} key: reported with --include-examples only"
-    return "yes: a finding"
-
-
-def _near_miss(probe: Probe, data: bytes, keyword: Keyword, at: int) -> str:
+def _near_miss(probe: Probe, data: bytes, keyword: Keyword, at: int) -> tuple[int, int] | None:
+    """Where a secret would stand if what is right before and after it did not count."""
     if probe.rule.context:
-        return "no: no value of the rule's shape is assigned to a fitting name on this line or the next"
+        return None
     loose = re.compile(probe.rule.pattern.encode("ascii"))
     begin = at - keyword.low if keyword.low == keyword.high else max(0, at - keyword.high)
     found = loose.search(data, max(0, begin), min(len(data), at + len(keyword.text) + probe.rule.most))
     if found is None or found.start() > at or found.end() <= at:
-        return "no: the pattern does not fit (too short, or a character that cannot be in it)"
-    return "no: the pattern fits, but more characters of the same kind stand right before or after it"
+        return None
+    return found.span("secret")
 
 
-def _hide(data: bytes, start: int, end: int, spans: list[tuple[int, int]]) -> str:
-    out, at = [], start
-    for first, last in sorted(spans):
-        if last <= at or first >= end:
-            continue
-        out += [data[at : max(at, first)], MASK.encode()]
-        at = max(at, last)
-    out.append(data[at:end])
-    return b"".join(out).decode("utf-8", "replace").rstrip("\r")
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What a line holds: the keys that were found, and the secrets of all candidates."""
+
+    matcher: Matcher
+    chunk: Chunk
+    kept: dict[tuple[str, int], Hit]
+    candidates: list[tuple[int, int]]
+
+    def steps(self, one: _Tried) -> Iterator[str]:
+        """What each step said, without a piece of any key or candidate that stands before."""
+        data, path = self.chunk.data, self.chunk.origin.path
+        for attempt in one.attempts:
+            before = [span for span in self.candidates if span[1] <= attempt.secret_start]
+            secret = data[attempt.secret_start : attempt.secret_end]
+            own = attempt.start < attempt.secret_start
+            public = self.matcher.masked(data, attempt.start, attempt.secret_start, path, before) if own else ""
+            bits = f"{entropy(secret):.2f} bits a character"
+            yield f"pattern fits: public '{public}', secret of {len(secret)} bytes, {bits}"
+            if attempt.environment:
+                yield f"environment: {attempt.environment}"
+            name = self.matcher.variable(data, attempt.start, attempt.name or b"", before)
+            if name:
+                yield f"assigned to: {name}"
+            yield from (f"check fails: {reason}" for reason in one.probe.objections(data, attempt, path))
+
+    def verdict(self, one: _Tried) -> str:
+        """How the trial ended."""
+        if not one.applies:
+            return f"not tried: the rule looks at {', '.join(one.probe.rule.files)} only"
+        if one.attempts:
+            return self._of_attempt(one.probe, one.attempts[-1])
+        if one.probe.rule.context:
+            return "no: no value of the rule's shape is assigned to a fitting name on this line or the next"
+        if one.miss is None:
+            return "no: the pattern does not fit (too short, or a character that cannot be in it)"
+        return "no: the pattern fits, but more characters of the same kind stand right before or after it"
+
+    def _of_attempt(self, probe: Probe, attempt: Attempt) -> str:
+        data, rule = self.chunk.data, probe.rule
+        sample = probe.sample(data, attempt)
+        if not sample and next(probe.objections(data, attempt, self.chunk.origin.path), None) is not None:
+            return "no: a check fails"
+        if (rule.id, attempt.start) not in self.kept:
+            rivals = (hit for hit in self.kept.values() if hit.start < attempt.end and hit.end > attempt.start)
+            others = {hit.attempt.rule.id for hit in rivals}
+            return f"no: {', '.join(sorted(others)) or 'another rule'} is more specific and has these bytes"
+        if rule.id not in self.matcher.rules.selected:
+            return "yes, but the rule is switched off"
+        if sample:
+            return f"yes, but it is a {sample} key: reported with --include-examples only"
+        return "yes: a finding"

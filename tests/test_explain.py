@@ -71,3 +71,42 @@ def test_example_files(matcher: Matcher, rules: RuleSet) -> None:
 def test_no_such_line(matcher: Matcher, line: int) -> None:
     with pytest.raises(IndexError):
         told(matcher, b"one\ntwo\n", line)
+
+
+def test_no_piece_of_a_key_in_what_another_rule_says(matcher: Matcher, new_key: Callable[..., Fake]) -> None:
+    key, other = new_key("github-personal-access-token"), new_key("github-fine-grained-token")
+    for text in (
+        b"curl -u " + key.key + b":" + other.key + b" https://acme.io",
+        b"postgres://" + key.key + b":" + other.key + b"@db.acme.io/x",
+        b'"' + other.key + b" " + key.key + b'"',
+    ):
+        explanation = told(matcher, text)
+        assert explanation.findings
+        assert not any(one.secret[4:20].decode() in repr(explanation) for one in (key, other))
+
+
+def test_a_key_that_would_fit_but_for_its_end_is_hidden(matcher: Matcher, new_key: Callable[..., Fake]) -> None:
+    key = new_key("github-personal-access-token")
+    explanation = told(matcher, b"x=" + key.key + b"abc")
+    assert explanation.text == f"x=ghp_{MASK}abc"
+
+
+def test_a_password_that_stands_twice(matcher: Matcher, new_key: Callable[..., Fake]) -> None:
+    secret = new_key("heroku-legacy-api-key").secret
+    explanation = told(matcher, b"HEROKU_API_KEY=" + secret + b"  # it is " + secret + b", really")
+    assert explanation.findings
+    assert secret.decode() not in repr(explanation)
+
+
+def test_a_candidate_of_the_line_before(matcher: Matcher, new_key: Callable[..., Fake]) -> None:
+    """A check turns it down, because the file is an example; it may be real all the same."""
+    secret = new_key("linkt-api-key").secret
+    text = b'# linkt\nAPI_KEY = "' + secret + b'"\n'
+    assert matcher_finds(matcher, text)
+    explanation = told(matcher, text, 2, ".env.example")
+    assert not explanation.findings
+    assert secret.decode() not in repr(explanation)
+
+
+def matcher_finds(matcher: Matcher, text: bytes) -> bool:
+    return any(matcher.find(Chunk(text, Origin("settings.py"))))
