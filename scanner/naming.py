@@ -11,15 +11,18 @@ LOOK_BACK = 200
 _SCHEMES = rb"(?i:Bearer|Basic|Token|Digest|Key|Bot|Api-?Key|SSWS|GenieKey|Splunk|OAuth)"
 _ASSIGNED = re.compile(
     rb"""(?x)
+    (?P<attribute> (?<=name=["']) )?
     (?P<name> [A-Za-z_][A-Za-z0-9_.\-]{0,80} ) \s{0,2}
     (?: (?: \\?["'`] )? \]? \s{0,12}                          # name = value, "name": value
-        (?: :=|=>|->|\?\?=?|\?=|\|\|=?|==?=?|:=?|<-|\s=\s ) \s{0,12}
+        (?: :=|=>|->|\?\?=?|\?=|\|\|=?|==?=?|:=?|:-|<-|\s=\s ) \s{0,12}
+        (?: [|>][+-]? [ ]{0,2} \r?\n \s{0,12} )?               # name: >- and the value on the next line
       | \\?["'`] \s{0,4} , \s{0,12}                           # ("name", value
       | \s{0,2} [(\[] \s{0,4}                                 # name(value
+      | (?(attribute) ["'] [ ]? > | (?!) ) \s{0,4}             # <string name="name">value
       | [^<>"'\n]{0,40} > \s{0,4}                             # <name>value
       | [ \t]{1,8}                                            # --name value, ENV NAME value
     )
-    (?: [bruf@$] | rb | br | (?:String|string|str|bytes)\s?[=(]\s? )?
+    (?: [bruf@$] | rb | br | (?:String|string|str|bytes)\s?[=(]\s? | String::from\( )?
     \\?["'`]{0,3}
     (?: """
     + _SCHEMES
@@ -30,7 +33,8 @@ _SCHEME = re.compile(rb"\b(" + _SCHEMES + rb""")[ =]{1,3}["'`]?\Z""")
 _EMPTY_NAMES = frozenset(b"value val default string content data var const let export env".split())
 _NAMED_BEFORE = re.compile(
     rb"""(?ix) (?: \bname | \bkey | \bvariable ) ["']? \s{0,4} [=:] \s{0,4} ["']? ( [A-Za-z_][\w.\-]{0,80} )
-    | variable \s+ " ( [\w-]{1,80} )"""
+    | variable \s+ " ( [\w-]{1,80} )
+    | <key> \s{0,4} ( [\w.\-]{1,80} ) \s{0,4} </key>"""
 )
 
 
@@ -56,7 +60,7 @@ def assigned_name(data: bytes, start: int) -> bytes | None:
         before = data[begin : start - (len(found.group()))]
         named = list(_NAMED_BEFORE.finditer(before))
         if named:
-            return named[-1].group(1) or named[-1].group(2)
+            return named[-1].group(named[-1].lastindex or 0)
     return name
 
 
@@ -83,9 +87,14 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     return best
 
 
-_TYPED = re.compile(rb"(?<![A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_]{0,80})\??\s{0,2}:\s{0,2}(?:&|'static |mut |\[|Option<|readonly ){0,3}\Z")
+_TYPED = re.compile(
+    rb"(?<![A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_]{0,80})\??\s{0,2}:\s{0,2}"
+    rb"(?:&|'static |mut |\[|Option<|readonly ){0,3}\Z"
+)
 _NAME_START = re.compile(
-    rb"(?:^|(?<=[^A-Za-z0-9_.\-])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)|(?<=\x1b\[\d;\d\dm)|(?<=\x1b\[\d\d;\dm))-{0,2}(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:])",
+    rb"(?:^|(?<=[^A-Za-z0-9_.\-])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)"
+    rb"|(?<=\x1b\[\d;\d\dm)|(?<=\x1b\[\d\d;\dm))-{0,2}"
+    rb"(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:]|from\()",
     re.MULTILINE,
 )
 

@@ -43,8 +43,8 @@ PLACES: list[tuple[str, str, str, str, str, str]] = [
     ("shell-quoted", "deploy.sh", 'LOGTALK_API_KEY="{key}" ./run', "logtalk-api-key", "test", "LOGTALK_API_KEY"),
     ("dotenv", ".env", "PORT=80\nLOGTALK_API_KEY={key}\nDEBUG=1\n", "logtalk-api-key", "live", "LOGTALK_API_KEY"),
     ("dotenv-crlf", ".env", "LOGTALK_API_KEY={key}\r\nDEBUG=1\r\n", "logtalk-api-key", "test", "LOGTALK_API_KEY"),
-    ("github-actions", ".github/workflows/ci.yml", "    env:\n      LOGTALK_API_KEY: {key}\n", "logtalk-api-key", "test",
-     "LOGTALK_API_KEY"),
+    ("github-actions", ".github/workflows/ci.yml", "    env:\n      LOGTALK_API_KEY: {key}\n", "logtalk-api-key",
+     "test", "LOGTALK_API_KEY"),
     ("gitlab-ci", ".gitlab-ci.yml", 'variables:\n  LOGTALK_API_KEY: "{key}"\n', "logtalk-api-key", "live",
      "LOGTALK_API_KEY"),
     ("header", "log.txt", "> Authorization: Bearer {key}", "logtalk-api-key", "live", "Authorization"),
@@ -52,8 +52,8 @@ PLACES: list[tuple[str, str, str, str, str, str]] = [
      "logtalk-api-key", "test", "Authorization"),
     ("fetch", "app.js", 'fetch("https://api.logtalk.io/v1/conversions", {\n  headers: {\n'
      "    Authorization: `Bearer {key}`,\n  },\n});", "logtalk-api-key", "live", "Authorization"),
-    ("json-body", "reply.json", '{"request": {"headers": {"authorization": "Bearer {key}"}}}', "logtalk-api-key", "live",
-     "authorization"),
+    ("json-body", "reply.json", '{"request": {"headers": {"authorization": "Bearer {key}"}}}', "logtalk-api-key",
+     "live", "authorization"),
     ("ci-output", "job.log", "2026-11-20T10:04:05.1234567Z + LOGTALK_API_KEY={key} make", "logtalk-api-key", "live",
      "LOGTALK_API_KEY"),
     ("chat", "chat.md", "just use {key}, it works", "logtalk-api-key", "live", ""),
@@ -124,7 +124,8 @@ PLACES: list[tuple[str, str, str, str, str, str]] = [
     ("client-js", "app.ts", "const client = new Linkt({ apiKey: '{key}' });", "linkt-api-key", "", "apiKey"),
     ("client-js-lines", "app.ts", "const client = new Linkt({\n  apiKey: '{key}',\n});", "linkt-api-key", "", "apiKey"),
     ("url-first", "try.sh", f'curl {ICP} -H "x-api-key: {{key}}"', "linkt-request-key", "", "x-api-key"),
-    ("url-first-lines", "try.sh", f'curl -s "{ICP}" \\\n  -H "x-api-key: {{key}}"', "linkt-request-key", "", "x-api-key"),
+    ("url-first-lines", "try.sh", f'curl -s "{ICP}" \\\n  -H "x-api-key: {{key}}"', "linkt-request-key", "",
+     "x-api-key"),
     ("url-far-above", "try.sh", f'curl --request GET \\\n  --url {ICP} \\\n  --header "Accept: application/json" \\\n'
      '  --header "x-api-key: {key}"', "linkt-request-key", "", "x-api-key"),
     ("fetch", "app.js", f'fetch("{ICP}", {{\n  method: "GET",\n  headers: {{\n    "x-api-key": "{{key}}",\n  }},\n}});',
@@ -157,7 +158,7 @@ PLACES: list[tuple[str, str, str, str, str, str]] = [
     ("dockerfile", "Dockerfile", "ARG LOGIC64_TOKEN={key}\n", "logic64-api-key", "", "LOGIC64_TOKEN"),
     ("bearer", "try.sh", f'curl -H "Authorization: Bearer {{key}}" {BUNDLE}', "logic64-api-key", "", "Authorization"),
     ("deprecated-header", "try.sh", f'curl {BUNDLE} -H "X-API-Key: {{key}}"', "logic64-api-key", "", "X-API-Key"),
-]
+]  # fmt: skip
 
 
 def ids(rows: list[Any]) -> list[str]:
@@ -213,9 +214,10 @@ NO_LEAKS = [
     ("logtalk-placeholder", ".env.example", "LOGTALK_API_KEY=lt_live_your_api_key_here"),
     ("logtalk-github-actions", ".github/workflows/ci.yml", "env:\n  LOGTALK_API_KEY: ${{ secrets.LOGTALK_API_KEY }}"),
     ("logtalk-gitlab-ci", ".gitlab-ci.yml", "variables:\n  LOGTALK_API_KEY: $LOGTALK_API_KEY"),
-    ("logtalk-header", "try.sh", 'curl -H "Authorization: Bearer $LOGTALK_API_KEY" https://api.logtalk.io/v1/conversions'),
+    ("logtalk-header", "try.sh",
+     'curl -H "Authorization: Bearer $LOGTALK_API_KEY" https://api.logtalk.io/v1/conversions'),
     ("logtalk-prefix", "a.md", "Production keys begin with `lt_live_`, sandbox keys with `lt_test_`."),
-    ("logtalk-error", "reply.json", '{"success": false, "error": {"code": "INVALID_API_KEY", "message": "Invalid API key",'
+    ("logtalk-error", "reply.json", '{"success": false, "error": {"code": "INVALID_API_KEY", "message": "Invalid key",'
      ' "documentation_url": "https://docs.logtalk.io/errors"}, "request_id": "req_8f3k2j5h7d9s1a4q"}'),
     ("legba-placeholder", ".env.example", "LEGBA_API_TOKEN=legba_your_api_token_here"),
     ("legba-reference", ".gitlab-ci.yml", "variables:\n  LEGBA_API_TOKEN: $LEGBA_API_TOKEN"),
@@ -282,6 +284,7 @@ def test_logic64_secrets_of_every_documented_length(matcher: Matcher, length: in
 def test_the_length_tells_the_sk_api_from_stripe(matcher: Matcher) -> None:
     """12 to 23 characters behind the prefix are the sk_ API's, 24 and more are Stripe's; never both."""
     drawn = "q8Zr4Tn1Vb7Kx2Lm9Pc5Wd3Hs6Jf0Gy"
-    rules = {size: [one.rule_id for one in look(matcher, f"KEY=sk_live_{drawn[:size]}")] for size in (11, 12, 23, 24, 31)}
+    sizes = (11, 12, 23, 24, 31)
+    rules = {size: [one.rule_id for one in look(matcher, f"KEY=sk_live_{drawn[:size]}")] for size in sizes}
     sk, stripe = ["sk-api-key"], ["stripe-secret-key"]
     assert rules == {11: [], 12: sk, 23: sk, 24: stripe, 31: stripe}
