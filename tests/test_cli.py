@@ -471,6 +471,16 @@ def test_the_list_of_commands_cuts_no_sentence_short(shell: Shell, group: str) -
     assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
 
 
+def test_sizes_are_written_as_in_a_configuration(shell: Shell) -> None:
+    shell.place.joinpath("large.txt").write_bytes(b"a\n" * 600)
+    sizes = ("1k", "2K", "1199", "1200", "0")
+    codes = {text: shell.run("files", "large.txt", "--max-size", text).code for text in sizes}
+    assert codes == {"1k": 3, "2K": 0, "1199": 3, "1200": 0, "0": 0}
+    for text in ("1x", "-1", "", "k"):
+        refused = shell.run("files", "large.txt", f"--max-size={text}")
+        assert (refused.code, refused.err.startswith(f"keysweep: --max-size: '{text}' must be a number")) == (2, True)
+
+
 def test_one_of_a_thing_is_no_plural(shell: Shell, repo: GitRepo) -> None:
     assert "of 1 commit," in shell.run("history", ".", "HEAD~1").err
     assert shell.run("baseline", "create").code == 0

@@ -9,15 +9,17 @@ import click
 
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.session import Session
+from scanner.config import parse_size
+from scanner.errors import UsageError
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--max-size", type=click.IntRange(1), metavar="BYTES", help="Skip larger files, and say so.  [default: no limit]"
+    "--max-size", metavar="BYTES", help="Skip larger files (such as 500k, 50M), and say so.  [default: no limit]"
 )
 @scanning
-def files(wanted: Wanted, paths: tuple[str, ...], max_size: int | None) -> int:
+def files(wanted: Wanted, paths: tuple[str, ...], max_size: str | None) -> int:
     """Scan files and folders as they are on disk, committed or not.
 
     \b
@@ -29,8 +31,17 @@ def files(wanted: Wanted, paths: tuple[str, ...], max_size: int | None) -> int:
     from scanner.sources.files import Files  # noqa: PLC0415
 
     session = Session(wanted)
-    source = Files(paths, exclude=session.config.exclude, max_size=max_size or session.config.max_size or None)
+    limit = session.config.max_size if max_size is None else _size(max_size)
+    source = Files(paths, exclude=session.config.exclude, max_size=limit or None)
     return session.run(source, whole=[Path(path) for path in paths] == [Path()])
+
+
+def _size(text: str) -> int:
+    """Bytes, written as in a configuration: the same words for the same thing."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"--max-size: '{text[:40]}' {error}") from None
 
 
 @click.command()
