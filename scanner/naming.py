@@ -120,6 +120,9 @@ _HARMLESS_LAST = frozenset(
     b" endpoint arn scope scopes status state mode hint help error".split()
 )
 
+_PLACES_IN_A_LIST = frozenset(b"next page continuation starting start resume sync change cursor pagination".split())
+"""A token of these tells where a listing goes on (`NextToken`), and opens nothing."""
+
 
 @lru_cache(maxsize=4096)
 def parts(name: bytes) -> tuple[bytes, ...]:
@@ -137,6 +140,8 @@ def sounds_secret(name: bytes) -> bool:
 def sounds_harmless(name: bytes) -> bool:
     """Whether a value of this name is likely public: `key_id`, `commit_sha`, `token_url`, `public_key`."""
     words = parts(name)
+    if words[-1:] == (b"token",) and words[-2:-1] and words[-2] in _PLACES_IN_A_LIST:
+        return True
     return bool(words) and (words[-1] in _HARMLESS_LAST or not _HARMLESS_ANYWHERE.isdisjoint(words))
 
 

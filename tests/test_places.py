@@ -116,8 +116,8 @@ PLACES: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("npmrc-legacy", ".npmrc", "//registry.npmjs.org/:_authToken={npm-legacy-token}\n", ("_authToken",)),
     ("pypirc", ".pypirc", "[pypi]\nusername = __token__\npassword = {pypi-api-token}\n", ("password",)),
     ("netrc", ".netrc", "machine api.github.com login me password {github-personal-access-token}", ("password",)),
-    ("private-key", "id_rsa", "{privatekey-openssh}", ("",)),
-    ("private-key-env", ".env", 'DEPLOY_KEY="{privatekey-rsa}"', ("DEPLOY_KEY",)),
+    ("private-key", "id_rsa", "{privatekey-openssh}\n-----END OPENSSH PRIVATE KEY-----\n", ("",)),
+    ("private-key-env", ".env", 'DEPLOY_KEY="{privatekey-rsa}\n-----END RSA PRIVATE KEY-----"', ("DEPLOY_KEY",)),
     ("slack-webhook", "app.py", 'WEBHOOK = "{slack-incoming-webhook}"', ("WEBHOOK",)),
     ("diff", "x.patch", "+SENDGRID_API_KEY={sendgrid-api-key}", ("SENDGRID_API_KEY",)),
     ("log-json", "app.log", '{"level":"debug","msg":"using key {openai-project-key} for tenant"}', ("key",)),
@@ -160,6 +160,13 @@ def test_a_key_is_found_where_people_leave_it(
     data = _KEY.sub(fill, text).encode("latin-1")
     findings = list(matcher.find(Chunk(data, Origin(path))))
     assert [one.rule_id for one in findings] == [rule for rule, _, _ in made]
-    assert [one.secret.reveal() for one in findings] == [secret for _, _, secret in made]
+    assert [one.secret.reveal().rstrip() for one in findings] == [secret.rstrip() for _, _, secret in made]
     assert all(one.environment == wanted for one, (_, wanted, _) in zip(findings, made, strict=True) if wanted)
     assert [one.variable for one in findings] == list(variables)
+
+
+@pytest.mark.parametrize("name", ["NextToken", "next_token", "--starting-token", "nextPageToken", "change-token"])
+def test_where_a_listing_goes_on_is_no_secret(matcher: Matcher, new_key: NewKey, name: str) -> None:
+    value = new_key("generic-secret").key.decode()
+    assert list(matcher.find(Chunk(f'{name}: "{value}"'.encode(), Origin("reply.json")))) == []
+    assert [one.rule_id for one in matcher.find(Chunk(f'ApiToken: "{value}"'.encode(), Origin("reply.json")))]
