@@ -79,7 +79,7 @@ class Clone(Protocol):
 def make_plan(event: str, payload: Mapping[str, Any], scope: str = "auto") -> Plan:
     """The plan for an event. Raises `UsageError` for an event that does not say what to read."""
     if scope not in SCOPES:
-        raise UsageError(f"input scope: '{scope[:40]}' is not known: choose from {', '.join(SCOPES)}")
+        raise UsageError(f"input scope: '{scope}' is not known: choose from {', '.join(SCOPES)}")
     if event in _BY_HAND:
         return Plan(f"{event}: the whole history", whole=True)
     plan = _of_event(event, payload)
@@ -89,7 +89,7 @@ def make_plan(event: str, payload: Mapping[str, Any], scope: str = "auto") -> Pl
         return Plan(f"{event}: the whole history", whole=True)
     if plan is None:
         raise UsageError(
-            f"the event '{event[:40]}' does not say what to read: start the workflow on {', '.join(EVENTS)}, or give "
+            f"the event '{event}' does not say what to read: start the workflow on {', '.join(EVENTS)}, or give "
             "the input scope: history"
         )
     return plan

@@ -270,7 +270,7 @@ def _only(value: dict[str, Any], allowed: set[str], name: str, number: int) -> N
     unknown = sorted(set(value) - allowed)
     if unknown:
         known = ", ".join(sorted(allowed))
-        raise _refusal(name, number, f"unknown key {json.dumps(unknown[0][:40])}; known are {known}")
+        raise _refusal(name, number, f"unknown key {json.dumps(unknown[0])}; known are {known}")
 
 
 def _header(value: dict[str, Any], name: str) -> tuple[bytes, str]:

@@ -134,11 +134,11 @@ def _toml(data: bytes | str, name: str) -> dict[str, Any]:
 
 
 def _broken(message: str, text: str) -> tuple[int, str]:
-    """Line and reason of a TOML error; the reason shortened, since it may quote the file."""
+    """Line and reason of a TOML error."""
     found = re.search(r"\s*\(at line (\d+), column \d+\)", message)
     if found:
-        return int(found[1]), message[: found.start()][:120]
-    return text.rstrip("\n").count("\n") + 1, re.sub(r"\s*\(at end of document\)", "", message)[:120]
+        return int(found[1]), message[: found.start()]
+    return text.rstrip("\n").count("\n") + 1, re.sub(r"\s*\(at end of document\)", "", message)
 
 
 def _section(table: dict[str, Any], name: str) -> dict[str, Any] | None:
@@ -154,7 +154,7 @@ def _config(table: dict[str, Any], name: str) -> Config:
     for key, value in table.items():
         reader = _READERS.get(key)
         if reader is None:
-            raise ConfigError(f"{name}: unknown key '{key[:60]}'{_nearest(key, list(_READERS))}")
+            raise ConfigError(f"{name}: unknown key '{key}'{_nearest(key, list(_READERS))}")
         try:
             values[key] = reader(value)
         except (ValueError, UsageError) as error:

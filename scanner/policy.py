@@ -103,7 +103,7 @@ def parse_fail_on(words: Iterable[str]) -> frozenset[FailOn]:
     known = [str(condition) for condition in FailOn]
     for name in names:
         if name not in known:
-            raise UsageError(f"fail-on '{name[:40]}' is not known: choose from {', '.join(known)}")
+            raise UsageError(f"fail-on '{name}' is not known: choose from {', '.join(known)}")
     return frozenset(FailOn(name) for name in names)
 
 

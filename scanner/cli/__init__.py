@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
 
 FAILURE = 2
 INTERRUPTED = 130
+LONGEST = 2_000
+"""No error says more characters. It is cut when its keys are masked: the half of one would not be known any more."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -26,8 +33,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
-        return FAILURE
+        return _misused(error)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -39,6 +45,16 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _misused(error: click.ClickException) -> int:
+    """What click says of wrong use, which quotes the arguments."""
+    from scanner.cli.masking import masked  # noqa: PLC0415
+
+    words = io.StringIO()
+    error.show(words)
+    sys.stderr.write(masked(words.getvalue()))
+    return FAILURE
+
+
 def _unheard() -> int:
     """The reader of our output went away: nothing can be told any more, and nothing may look like success."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,12 +62,14 @@ def _unheard() -> int:
 
 
 def _sentence(error: Exception) -> str:
+    from scanner.cli.masking import masked  # noqa: PLC0415
     from scanner.errors import KeysweepError  # noqa: PLC0415
+    from scanner.reports.text_safety import shortened  # noqa: PLC0415
 
     if isinstance(error, KeysweepError):
-        return str(error)
+        return shortened(masked(str(error)), LONGEST)
     if isinstance(error, OSError):
-        return f"{error.filename or 'a system call'}: {error.strerror or type(error).__name__}"
+        return masked(f"{error.filename or 'a system call'}: {error.strerror or type(error).__name__}")
     return _bug(error)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from scanner.action import OutOfReachError, Plan, make_plan, reach
+from scanner.cli.masking import masked
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
 from scanner.cli.trust import BaseSession
@@ -120,7 +121,7 @@ def action() -> int:
 
 
 def _fail(job: Job, error: KeysweepError, exit_code: Exit) -> int:
-    sentence = printable(str(error))
+    sentence = printable(masked(str(error)))
     job.summarise(f"## keysweep: nothing was read\n\n{code(sentence)}\n")
     sys.stdout.write(command("error", {"title": "keysweep: nothing was read"}, sentence) + "\n")
     return int(exit_code)
@@ -128,7 +129,7 @@ def _fail(job: Job, error: KeysweepError, exit_code: Exit) -> int:
 
 def _run(job: Job) -> int:
     if job.trust not in ("base", "head"):
-        raise UsageError(f"input trust: '{job.trust[:40]}' is not known: choose from base, head")
+        raise UsageError(f"input trust: '{job.trust}' is not known: choose from base, head")
     plan = make_plan(job.event, job.event_payload(), job.scope)
     place = job.workspace / job.path
     if not (place / ".git").exists():

@@ -101,8 +101,8 @@ def show(wanted: Wanted) -> int:
     today = datetime.now(UTC).date()
     for entry in known.entries:
         until = f", until {entry.expires}{' (expired)' if entry.expired(today) else ''}" if entry.expires else ""
-        reason = f": {printable(entry.reason)}" if entry.reason else ""
-        click.echo(f"{entry.rule}  {printable(entry.path)}  (since {entry.added}{until}){reason}")
+        reason = f": {_safe(session, entry.reason)}" if entry.reason else ""
+        click.echo(f"{_safe(session, entry.rule)}  {_safe(session, entry.path)}  (since {entry.added}{until}){reason}")
     click.echo(f"{count(len(known.entries), 'entry', 'entries')} in {session.baseline_path}", err=True)
     return 0
 
@@ -135,18 +135,23 @@ def _update(
     accepted = [*decision.findings, *(item.finding for item in decision.suppressed if item.by is By.BASELINE)]
     changed = store.update(
         old, accepted, old.identities(session.pepper, session.matcher.mask), today,
-        reason=reason, expires=expires, prune=prune, complete=result.complete,
+        reason=session.matcher.mask(reason), expires=expires, prune=prune, complete=result.complete,
     )  # fmt: skip
     path = Path(old.name)
     store.save(changed.baseline, path)
     click.echo(f"{path}: {len(changed.added)} added, {len(changed.kept)} kept, {len(changed.removed)} removed")
     for entry in changed.stale:
         gone = "removed" if prune else "stale (nothing answers to it any more; --prune removes it)"
-        click.echo(f"  {gone}: {entry.rule}  {printable(entry.path)}")
-    return _incomplete(result)
+        click.echo(f"  {gone}: {_safe(session, entry.rule)}  {_safe(session, entry.path)}")
+    return _incomplete(session, result)
 
 
-def _incomplete(result: ScanResult) -> int:
+def _incomplete(session: Session, result: ScanResult) -> int:
     for item in result.skipped:
-        click.echo(f"not read: {printable(item.what)}: {printable(item.reason)}", err=True)
+        click.echo(f"not read: {_safe(session, item.what)}: {_safe(session, item.reason)}", err=True)
     return 0 if result.complete else 3
+
+
+def _safe(session: Session, text: str) -> str:
+    """Foreign words as they may be shown."""
+    return printable(session.matcher.mask(text))

@@ -48,7 +48,7 @@ def _explain(session: Session, chunk: Chunk, number: int, findings: tuple[Findin
         told = explained(matcher, chunk, number, findings)
     except IndexError:
         raise UsageError(f"{chunk.origin.path} has no line {number}: it has {len(chunk.data.splitlines())}") from None
-    click.echo(f"{chunk.origin.path}:{number}: {printable(told.text[:400])}")
+    click.echo(f"{printable(matcher.mask(chunk.origin.path))}:{number}: {printable(told.text[:400])}")
     if not told.trials and not told.findings:
         click.echo("  no rule has a keyword on this line")
     for trial in told.trials:
@@ -61,7 +61,7 @@ def _explain(session: Session, chunk: Chunk, number: int, findings: tuple[Findin
         wrapped = f", inside {' in '.join(reversed(finding.decoded))}" if finding.decoded else ""
         click.echo(f"  reported: {finding.title} [{finding.rule_id}] {printable(finding.masked)}{wrapped}")
     for item in decision.suppressed:
-        reason = f": {printable(item.reason)}" if item.reason else ""
+        reason = f": {printable(matcher.mask(item.reason))}" if item.reason else ""
         click.echo(f"  not reported: [{item.finding.rule_id}] suppressed by {item.by}{reason}")
 
 

@@ -150,9 +150,10 @@ def _tell(one: hooks.Hook) -> None:
 
 
 def _safe(text: str) -> str:
+    from scanner.cli.masking import masked  # noqa: PLC0415
     from scanner.reports.text_safety import printable  # noqa: PLC0415
 
-    return printable(text)
+    return printable(masked(text))
 
 
 # --- what hooks run ---

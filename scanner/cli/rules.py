@@ -130,7 +130,7 @@ def test(paths: tuple[Path, ...], seed: int | None) -> int:
     problems = [str(problem) for rule in chosen for problem in prove(rule, matcher, seed)]
     problems += [str(error) for error in refused]
     for problem in problems:
-        click.echo(problem)
+        click.echo(matcher.mask(problem))
     click.echo(f"{count(len(chosen), 'rule')} tried with seed {seed}: {count(len(problems), 'problem')}", err=True)
     return 1 if problems else 0
 

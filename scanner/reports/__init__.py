@@ -85,7 +85,7 @@ def check_format(name: str) -> str:
 
     near = difflib.get_close_matches(name.lower(), FORMATS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(FORMATS)}"
-    raise UsageError(f"report format '{name[:40]}' is not known; {hint}")
+    raise UsageError(f"report format '{name}' is not known; {hint}")
 
 
 def render(name: str, decision: Decision, rules: RuleSet, options: Options) -> str:
