@@ -50,8 +50,10 @@ def explain(matcher: Matcher, chunk: Chunk, line: int, findings: Sequence[Findin
     start = starts[line - 1]
     end = starts[line] - 1 if line < len(starts) else len(data)
     known = matcher.find(chunk) if findings is None else findings
+    here = tuple(found for found in known if found.location.line <= line <= found.location.end_line)
     tried = [_tried(told, keyword, at, chunk) for told, keyword, at in _places(matcher, data, start, end)]
     candidates = [span for one in tried for span in one.secrets]
+    candidates += _continued(chunk, here, start)
     kept = {(hit.attempt.rule.id, hit.attempt.start): hit for hit in matcher.hits(data, start, end, path)}
     scene = _Scene(matcher, chunk, kept, candidates)
     trials = [
@@ -63,8 +65,14 @@ def explain(matcher: Matcher, chunk: Chunk, line: int, findings: Sequence[Findin
         line,
         matcher.masked(data, start, end, path, candidates).rstrip("\r"),
         tuple(dict.fromkeys(trials)),
-        tuple(found for found in known if found.location.line <= line <= found.location.end_line),
+        here,
     )
+
+
+def _continued(chunk: Chunk, findings: Sequence[Finding], start: int) -> list[tuple[int, int]]:
+    """Keys that begin on an earlier line: the rest of one, or of what it is wrapped in, says nothing by itself."""
+    places = [(found.location.start - chunk.offset, found.location.end - chunk.offset) for found in findings]
+    return [place for place in places if place[0] < start]
 
 
 @dataclass(frozen=True, slots=True)

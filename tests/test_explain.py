@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Callable
 
@@ -110,3 +111,11 @@ def test_a_candidate_of_the_line_before(matcher: Matcher, new_key: Callable[...,
 
 def matcher_finds(matcher: Matcher, text: bytes) -> bool:
     return any(matcher.find(Chunk(text, Origin("settings.py"))))
+
+
+def test_the_last_line_of_a_key_in_base64_of_many_lines(matcher: Matcher, new_key: Callable[..., Fake]) -> None:
+    wrapped = base64.encodebytes(b"#" * 1500 + b"\nTOKEN=" + new_key("github-personal-access-token").key + b"\n")
+    last = len(wrapped.splitlines())
+    explanation = told(matcher, wrapped, last)
+    assert explanation.findings
+    assert explanation.text == MASK
