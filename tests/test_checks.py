@@ -52,7 +52,7 @@ def test_repetition_and_sequences_are_told(value: bytes) -> None:
     assert checks.repetition(Candidate(value, value))
 
 
-@pytest.mark.parametrize("after", [b"...", b"\xe2\x80\xa6", b"****", b"_...", b"[...]"])
+@pytest.mark.parametrize("after", [b"...", b"\xe2\x80\xa6", b"****", b"_...", b"[...]", b"\\u2026", b"&hellip;"])
 def test_cut_keys_are_told(after: bytes) -> None:
     assert checks.truncation(Candidate(b"a8f5f167f44f49", b"a8f5f167f44f49", b"", after))
     assert not checks.truncation(Candidate(b"a8f5f167f44f49", b"a8f5f167f44f49", b"", b". Next"))
