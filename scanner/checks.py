@@ -111,7 +111,9 @@ def truncation(candidate: Candidate) -> str:
     return "it was cut or masked where it was written" if cut or inside else ""
 
 
-_CUT = re.compile(rb"[:._/\-]?(?:\.\.\.|\xe2\x80\xa6|\*\*\*|\xe2\x80\xa2\xe2\x80\xa2|\[\.\.\.\]|\\u2026|&hellip;)|[!-~]{0,8}\*{8}")
+_CUT = re.compile(
+    rb"[:._/\-]?(?:\.\.\.|\xe2\x80\xa6|\*\*\*|\xe2\x80\xa2\xe2\x80\xa2|\[\.\.\.\]|\\u2026|&hellip;)|[!-~]{0,8}\*{8}"
+)
 
 DEFAULTS: dict[str, Check] = {
     "placeholder": placeholder,
