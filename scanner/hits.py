@@ -12,7 +12,8 @@ from scanner.probe import Attempt, specificity
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A confirmed key: in which bytes it was found, and the stretch of the chunk's own data it takes up."""
+    """A confirmed key: in which bytes it was found, and the stretch of the chunk's own data it takes up. Keys of one
+    `view` (an encoded stretch that was decoded) all take up all of it."""
 
     attempt: Attempt
     data: bytes
@@ -22,6 +23,7 @@ class Hit:
     secret_end: int
     sample: str = ""
     decoded: tuple[str, ...] = ()
+    view: object = None
 
 
 def settle(hits: Iterable[Hit]) -> list[Hit]:
@@ -29,9 +31,14 @@ def settle(hits: Iterable[Hit]) -> list[Hit]:
     kept: list[tuple[int, int, Hit]] = []
     for hit in sorted(hits, key=_claim):
         at = bisect_left(kept, hit.end, key=lambda item: item[0])
-        if at == 0 or kept[at - 1][1] <= hit.start:
+        if at == 0 or kept[at - 1][1] <= hit.start or _beside(kept[at - 1][2], hit):
             kept.insert(at, (hit.start, hit.end, hit))
     return [hit for _, _, hit in kept]
+
+
+def _beside(one: Hit, other: Hit) -> bool:
+    """Whether both were found in one encoded stretch, and so side by side: there they have been settled already."""
+    return one.view is not None and one.view is other.view and (one.start, one.end) == (other.start, other.end)
 
 
 def _claim(hit: Hit) -> tuple[object, ...]:

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from scanner import decode
+from scanner import decode, parts
 from scanner.checks import entropy
 from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
-from scanner.models import NEAR, Allow, Chunk, Finding, Secret
+from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Secret
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows
-from scanner.rule import Keyword, RuleSet
+from scanner.rule import Keyword, Part, RuleSet
 from scanner.tables import Tables
 
 Spans = Iterable[tuple[int, int]]
@@ -140,9 +140,8 @@ class Matcher:
         for hit in settle(self._confirmed(view.data, 0, len(view.data), path, depth + 1)):
             start, end = view.span(hit.start, hit.end)
             secret_start, secret_end = view.span(hit.secret_start, hit.secret_end)
-            yield Hit(
-                hit.attempt, hit.data, start, end, secret_start, secret_end, hit.sample, (view.name, *hit.decoded)
-            )
+            names = (view.name, *hit.decoded)
+            yield Hit(hit.attempt, hit.data, start, end, secret_start, secret_end, hit.sample, names, view)
 
     def _attempts(
         self, data: bytes, start: int, end: int, path: str | None, previous: bytes | None, margin: int
@@ -206,14 +205,16 @@ class Matcher:
     def _finding(self, chunk: Chunk, hit: Hit) -> Finding:
         attempt, rule = hit.attempt, hit.attempt.rule
         key = hit.data[attempt.start : attempt.end]
-        secret = hit.data[attempt.secret_start : attempt.secret_end]
+        secret = _secret(hit)
         name = attempt.name if rule.context else assigned_name(hit.data, attempt.start)
+        near = self._parts(chunk, hit) if rule.parts else {}
+        absorbed = [one.hit for part, one in near.items() if part.absorb and one.hit is not None]
         return Finding(
             rule_id=rule.id,
             provider=rule.provider,
             title=rule.name,
             severity=rule.severity_in(attempt.environment),
-            confidence=rule.confidence,
+            confidence=_surest(hit, *absorbed),
             secret=Secret(secret),
             masked=masked_key(key, attempt),
             location=locate(chunk, hit.start, hit.end),
@@ -225,7 +226,21 @@ class Matcher:
             decoded=hit.decoded,
             sample=hit.sample,
             allow=self._allow(chunk.data, hit),
+            key=Secret(key),
+            parts=tuple((part.name, Secret(one.value)) for part, one in near.items()),
+            absorbed=tuple((one.attempt.rule.id, Secret(_secret(one))) for one in absorbed),
+            facts=tuple((part.name, show(one.value)) for part, one in near.items() if part.shown),
         )
+
+    def _parts(self, chunk: Chunk, hit: Hit) -> dict[Part, parts.Found]:
+        """The other values that the key needs, where they stand near it."""
+        path = chunk.origin.path
+        places = [parts.Place(chunk.data, hit.start, hit.end)]
+        if hit.decoded:
+            places.insert(0, parts.Place(hit.data, hit.attempt.start, hit.attempt.end))
+        look: parts.Look = lambda data, start, end: self.hits(data, start, end, path)  # noqa: E731
+        found = {part: parts.find(part, places, look) for part in hit.attempt.rule.parts}
+        return {part: one for part, one in found.items() if one is not None}
 
     def variable(self, data: bytes, start: int, name: bytes, extra: Spans = ()) -> str:
         """The name that the key at `start` is assigned to; none when it tells nothing, or is a piece of a key (or of an
@@ -287,6 +302,15 @@ class Matcher:
     @cached_property
     def _providers(self) -> frozenset[str]:
         return frozenset(rule.provider for rule in self.rules)
+
+
+def _secret(hit: Hit) -> bytes:
+    return hit.data[hit.attempt.secret_start : hit.attempt.secret_end]
+
+
+def _surest(*hits: Hit) -> Confidence:
+    """A pair is as sure as the surer of its halves."""
+    return min((hit.attempt.rule.confidence for hit in hits), key=lambda one: one.rank)
 
 
 _ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")

@@ -108,6 +108,9 @@ class Secret:
         return self
 
 
+_NOTHING = Secret(b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where content comes from.
@@ -169,10 +172,20 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What the provider says of a key: `active`, `inactive` or `unknown`, with the reason beside it."""
+    """What the provider says of a key: `active`, `inactive` or `unknown`, with the reason beside it (a word of
+    `verdicts.REASONS`).
+
+    The evidence: `endpoint` is what was asked (`GET https://api.acme.net/v1/me`, places for values left open; "" when
+    nobody was), `asked` when (ISO 8601, UTC), `http_status` what it answered with (0 for no answer), `detail` words of
+    our own. Nothing in here comes from the reply's text.
+    """
 
     status: str = "unknown"
-    reason: str = "not asked"
+    reason: str = "not-asked"
+    endpoint: str = ""
+    asked: str = ""
+    http_status: int = 0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +221,12 @@ class Finding:
     it cannot be a live key: "" (it may be), "documented" (a provider's published sample) or "synthetic" (made
     by `keysweep rules fake`). `decoded` lists the encodings it was wrapped in, outermost first. `occurrences` is the
     number of versions of the content that hold it.
+
+    `key` is all of the key, public part and secret, as a provider wants it. `parts` are the other values that it needs,
+    by name, as they stand near it (an account id, a host), and `absorbed` names those of them that are keys by
+    themselves, as (rule id, secret): they are a part of this finding and none of their own. `facts` are what may be
+    told of the key, as (name, text): the parts that are public, and what the key says of itself. `expires` is the
+    moment after which it is worth nothing, ISO 8601 in UTC, where the key says so.
     """
 
     rule_id: str
@@ -229,6 +248,11 @@ class Finding:
     occurrences: int = 1
     history: History | None = None
     validity: Validity = Validity()
+    key: Secret = _NOTHING
+    parts: tuple[tuple[str, Secret], ...] = ()
+    absorbed: tuple[tuple[str, Secret], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    expires: str = ""
 
     @property
     def sort_key(self) -> tuple[Any, ...]:
@@ -257,13 +281,15 @@ class Parcel:
 
 
 _FIELDS = tuple(item.name for item in fields(Finding))
-_SECRET_AT = _FIELDS.index("secret")
+_HIDDEN = ("secret", "key")
+_NAMED_HIDDEN = ("parts", "absorbed")
 
 
 def _pack(finding: Finding) -> tuple[Any, ...]:
-    values = [getattr(finding, name) for name in _FIELDS]
-    values[_SECRET_AT] = finding.secret.reveal()
-    return tuple(values)
+    named = {name: getattr(finding, name) for name in _FIELDS}
+    named |= {name: named[name].reveal() for name in _HIDDEN}
+    named |= {name: tuple((label, value.reveal()) for label, value in named[name]) for name in _NAMED_HIDDEN}
+    return tuple(named.values())
 
 
 def _unpack(packed: tuple[tuple[Any, ...], ...]) -> Parcel:
@@ -272,7 +298,9 @@ def _unpack(packed: tuple[tuple[Any, ...], ...]) -> Parcel:
 
 def _finding(values: tuple[Any, ...]) -> Finding:
     named = dict(zip(_FIELDS, values, strict=True))
-    return Finding(**{**named, "secret": Secret(named["secret"])})
+    named |= {name: Secret(named[name]) for name in _HIDDEN}
+    named |= {name: tuple((label, Secret(value)) for label, value in named[name]) for name in _NAMED_HIDDEN}
+    return Finding(**named)
 
 
 @dataclass(frozen=True, slots=True, order=True)

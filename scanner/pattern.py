@@ -18,6 +18,8 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import Any
 
+from scanner.models import NEAR
+
 MAX_WIDTH = 16 * 1024
 """The longest match a pattern may have, in bytes."""
 
@@ -126,6 +128,20 @@ def shape(pattern: str) -> Shape:
         secret_least=low,
         secret_most=high,
     )
+
+
+def part(text: str) -> int:
+    """The longest match of the pattern of a key's part, in bytes; its one group, if it has any, is `value`. Raises
+    `PatternError` with the reason why it cannot be used."""
+    tree = parse(text)
+    _check(tree, False)
+    names = dict(tree.state.groupdict)
+    if names.keys() - {"value"} or tree.state.groups - 1 != len(names):
+        raise PatternError("a part's pattern has no group but (?P<value>…): write (?:…)")
+    least, most = _width(tree)
+    if least == 0 or most > NEAR:
+        raise PatternError(f"a part's pattern matches at least 1 byte and at most {NEAR}")
+    return most
 
 
 def sample(tree: Any, rng: random.Random, *, spread: int = 24) -> bytes:

@@ -24,6 +24,7 @@ from scanner.models import (
     Stats,
     merge,
 )
+from scanner.parts import absorb
 from scanner.sources.interface import Source, Weighed
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def scan(
         _run(source, matcher, jobs, executor, gathered)
     except KeyboardInterrupt:
         gathered.interrupted()
-    return scrub(_located(source, gathered.result()), matcher)
+    return scrub(_located(source, absorb(gathered.result())), matcher)
 
 
 def scrub(result: ScanResult, matcher: Matching) -> ScanResult:
@@ -228,7 +229,7 @@ class _Gathered:
     def _add(self, done: _Done) -> None:
         for found in done.parcel.findings:
             at = found.location
-            self._results.setdefault((found.rule_id, at.path, at.start, at.end, found.origin), found)
+            self._results.setdefault((found.rule_id, at.path, at.start, at.end, found.origin, found.secret), found)
         self._rest = merge([self._rest, ScanResult(skipped=done.skipped, stats=done.stats, notes=done.notes)])
 
     def _tick(self, more: int) -> None:

@@ -37,6 +37,21 @@ class Keyword:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Another value that a key needs, and where it is had from: the nearest match of `pattern`, or the nearest key of
+    one of `rules` (which is no finding of its own with `absorb`); what the configuration gives `config` wins over it,
+    and `default` is what is left. `shown` says that reports may show it."""
+
+    name: str
+    pattern: str = ""
+    rules: tuple[str, ...] = ()
+    absorb: bool = False
+    shown: bool = False
+    config: str = ""
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One key format. `context` rules look for `pattern` near one of the `keywords`; others match by themselves.
 
@@ -65,6 +80,7 @@ class Rule:
     most: int = 0
     key_first: bool = True
     priority: int = 0
+    parts: tuple[Part, ...] = ()
     samples: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     counterexamples: tuple[Example, ...] = ()
@@ -119,7 +135,7 @@ class RuleSet(Sequence[Rule]):
         told = hashlib.blake2b(digest_size=16)
         for rule in self._rules:
             told.update(repr((rule.id, rule.pattern, rule.keywords, rule.checks, rule.left, rule.right)).encode())
-            told.update(repr((rule.files, rule.names, rule.samples, rule.context, rule.priority)).encode())
+            told.update(repr((rule.files, rule.names, rule.samples, rule.context, rule.priority, rule.parts)).encode())
         return told.hexdigest()
 
     def select(self, enable: Sequence[str] = (), disable: Sequence[str] = ()) -> RuleSet:

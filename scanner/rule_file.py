@@ -13,7 +13,7 @@ import yaml
 from scanner import checks, pattern
 from scanner.errors import RuleError
 from scanner.models import Confidence, Severity
-from scanner.rule import Example, Keyword, Rule
+from scanner.rule import Example, Keyword, Part, Rule
 
 FILE_KEYS = {"provider": True, "name": True, "url": False, "rotate": True, "references": True, "rules": True}
 """The keys of a file, and whether they must be there."""
@@ -22,14 +22,18 @@ RULE_KEYS = {
     "id": True, "name": True, "description": True, "keywords": False, "pattern": False, "context": False,
     "value": False, "severity": True, "severities": False, "confidence": True, "environments": False,
     "checks": False, "files": False, "names": False, "left": False, "right": False, "priority": False,
-    "examples": True, "counterexamples": True, "samples": False, "rotate": False, "references": False,
+    "parts": False, "examples": True, "counterexamples": True, "samples": False, "rotate": False, "references": False,
 }  # fmt: skip
 """The keys of a rule, and whether they must be there."""
+
+PART_KEYS = dict.fromkeys(("pattern", "rule", "absorb", "shown", "config", "default"), False)
+"""The keys of a part of a key."""
 
 MAX_FILE = 1 << 20
 """A rule file of more than 1 MiB is refused."""
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_PART_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _VALUE_LEFT = r"A-Za-z0-9_.+/\-"
 _KEY_LEFT = "A-Za-z0-9"
 _ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
@@ -183,6 +187,7 @@ class _Reader:
             most=shape.most,
             key_first=shape.key_first,
             priority=self.priority(own.get("priority")),
+            parts=self.parts(own.get("parts")),
             samples=self.texts(own.get("samples"), "samples"),
             examples=self.examples(own["examples"], "examples"),
             counterexamples=self.examples(own["counterexamples"], "counterexamples"),
@@ -253,6 +258,34 @@ class _Reader:
         if isinstance(node.value, bool) or not isinstance(node.value, int):
             raise self.fail(node.line, "'priority' must be a whole number")
         return node.value
+
+    def parts(self, node: _Node | None) -> tuple[Part, ...]:
+        return tuple(self.part(name, item) for name, item in self.mapping(node, "parts").items())
+
+    def part(self, name: str, node: _Node) -> Part:
+        if not _PART_NAME.fullmatch(name) or name in ("key", "secret", "public"):
+            raise self.fail(node.line, f"a part is called by lower-case letters, digits and _, and not '{name}'")
+        own = self.keys(node, PART_KEYS, f"the part '{name}'")
+        if len(own.keys() & {"pattern", "rule"}) == 2 or not own.keys() & {"pattern", "rule", "config"}:
+            raise self.fail(node.line, f"the part '{name}' is had from a 'pattern', a 'rule', or 'config' alone")
+        text = self.text(own.get("pattern"), "pattern")
+        if "pattern" in own:
+            try:
+                pattern.part(text)
+            except pattern.PatternError as error:
+                raise self.fail(own["pattern"].line, str(error)) from error
+        told = own.get("rule")
+        rules = self.texts(told, "rule") if told and isinstance(told.value, list) else (self.text(told, "rule"),)
+        flags = {flag: self.flag(own.get(flag), flag) for flag in ("absorb", "shown")}
+        if flags["absorb"] and not told:
+            raise self.fail(node.line, f"the part '{name}' absorbs a key, so it names the key's 'rule'")
+        config, default = (self.text(own.get(key), key) for key in ("config", "default"))
+        return Part(name, text, tuple(filter(None, rules)), flags["absorb"], flags["shown"], config, default)
+
+    def flag(self, node: _Node | None, what: str) -> bool:
+        if node is not None and not isinstance(node.value, bool):
+            raise self.fail(node.line, f"'{what}' is true or false")
+        return node is not None and bool(node.value)
 
     def severities(self, node: _Node | None) -> dict[str, Severity]:
         return {environment: self.severity(item) for environment, item in self.mapping(node, "severities").items()}

@@ -18,7 +18,7 @@ from typing import Any
 from scanner import __version__, userdir
 from scanner.errors import KeysweepError, RuleError
 from scanner.models import Confidence, Severity
-from scanner.rule import Example, Keyword, Rule
+from scanner.rule import Example, Keyword, Part, Rule
 
 _HERE = Path(__file__).parent
 
@@ -40,6 +40,12 @@ def load(extra: Sequence[Path], *, shipped: bool = True, cache: bool = True) -> 
             other = seen[rule.id]
             raise RuleError(rule.file, rule.line, f"this id is taken by {other.file}:{other.line}", rule.id)
         seen[rule.id] = rule
+    for rule in rules:
+        for part in rule.parts:
+            missing = [name for name in part.rules if name not in seen]
+            if missing:
+                reason = f"part '{part.name}' is a key of the rule '{missing[0]}', which is not there"
+                raise RuleError(rule.file, rule.line, reason, rule.id)
     return rules
 
 
@@ -108,10 +114,11 @@ def _key(texts: Sequence[tuple[str, bytes]]) -> str:
 
 def _layout() -> str:
     """Names of all fields: a cache written by another layout has another key."""
-    return ",".join(field.name for kind in (Rule, Keyword, Example) for field in fields(kind))
+    return ",".join(field.name for kind in (Rule, Keyword, Example, Part) for field in fields(kind))
 
 
 _FIELDS = tuple(field.name for field in fields(Rule))
+_PART_FIELDS = tuple(field.name for field in fields(Part))
 
 
 def _encode(rules: Sequence[Rule], key: str) -> bytes:
@@ -125,6 +132,8 @@ def _plain(value: Any) -> Any:
         return [value.text, value.low, value.high]
     if isinstance(value, Example):
         return [value.text, value.path]
+    if isinstance(value, Part):
+        return [_plain(getattr(value, name)) for name in _PART_FIELDS]
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
@@ -141,10 +150,15 @@ def _decode(stored: bytes, key: str) -> list[Rule] | None:
         return None
 
 
+def _part(row: dict[str, Any]) -> Part:
+    return Part(**{**row, "rules": tuple(row["rules"])})
+
+
 def _rule(row: dict[str, Any]) -> Rule:
     row["keywords"] = tuple(Keyword(*item) for item in row["keywords"])
     for name in ("examples", "counterexamples"):
         row[name] = tuple(Example(*item) for item in row[name])
+    row["parts"] = tuple(_part(dict(zip(_PART_FIELDS, item, strict=True))) for item in row["parts"])
     for name in ("files", "names", "samples", "references"):
         row[name] = tuple(row[name])
     row["checks"] = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in row["checks"])

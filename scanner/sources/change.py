@@ -39,8 +39,9 @@ def key(finding: Finding) -> tuple[str, Secret]:
 
 
 def keys(findings: Iterable[Finding]) -> Keys:
-    """The keys of findings."""
-    return frozenset(map(key, findings))
+    """The keys of findings, those that are a part of another included."""
+    found = list(findings)
+    return frozenset({*map(key, found), *(part for one in found for part in one.absorbed)})
 
 
 @dataclass(frozen=True, slots=True)
