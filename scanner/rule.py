@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from scanner.errors import KeysweepError
 from scanner.models import Confidence, Severity
@@ -56,7 +57,8 @@ class Rule:
     """One key format. `context` rules look for `pattern` near one of the `keywords`; others match by themselves.
 
     `left` and `right` are insides of character classes: what may not stand before and after the key ("" for
-    anything). `least` and `most` are the widths of a match in bytes.
+    anything). `least` and `most` are the widths of a match in bytes. `verify_data` and `revoke_data` are JSON,
+    read only by those who ask a provider.
     """
 
     id: str
@@ -81,6 +83,8 @@ class Rule:
     key_first: bool = True
     priority: int = 0
     parts: tuple[Part, ...] = ()
+    verify_data: str = field(default="", repr=False)
+    revoke_data: str = field(default="", repr=False)
     samples: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     counterexamples: tuple[Example, ...] = ()
@@ -100,9 +104,28 @@ class Rule:
         return not self.files or any(fnmatchcase(path if "/" in glob else name, glob) for glob in self.files)
 
     @property
+    def verify(self) -> Mapping[str, Any] | None:
+        """How the provider is asked whether a key works, as in the rule file; None when the rule has no way."""
+        return _data(self.verify_data)
+
+    @property
+    def revoke(self) -> Mapping[str, Any] | None:
+        """How a key is ended, as in the rule file; None when the rule does not say."""
+        return _data(self.revoke_data)
+
+    @property
     def environment_names(self) -> tuple[str, ...]:
         """The environments that this rule can tell apart: `live`, `test`, or none."""
         return tuple(sorted(set((self.environments or {}).values())))
+
+
+def _data(text: str) -> Mapping[str, Any] | None:
+    if not text:
+        return None
+    import json  # noqa: PLC0415 - start-up: most runs ask nobody
+
+    found: Mapping[str, Any] = json.loads(text)
+    return found
 
 
 class RuleSet(Sequence[Rule]):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from scanner import checks, pattern
+from scanner import checks, pattern, verify_file
 from scanner.errors import RuleError
 from scanner.models import Confidence, Severity
 from scanner.rule import Example, Keyword, Part, Rule
 
-FILE_KEYS = {"provider": True, "name": True, "url": False, "rotate": True, "references": True, "rules": True}
+FILE_KEYS = {"provider": True, "name": True, "url": False, "rotate": True, "references": True, "verify": False,
+             "revoke": False, "rules": True}  # fmt: skip
 """The keys of a file, and whether they must be there."""
 
 RULE_KEYS = {
@@ -23,6 +25,7 @@ RULE_KEYS = {
     "value": False, "severity": True, "severities": False, "confidence": True, "environments": False,
     "checks": False, "files": False, "names": False, "left": False, "right": False, "priority": False,
     "parts": False, "examples": True, "counterexamples": True, "samples": False, "rotate": False, "references": False,
+    "verify": False, "revoke": False,
 }  # fmt: skip
 """The keys of a rule, and whether they must be there."""
 
@@ -45,6 +48,9 @@ class _Node:
 
     value: Any
     line: int
+
+
+Asking = Callable[[verify_file.Node, Collection[str], verify_file.Fail], dict[str, Any] | None]
 
 
 class _Reader:
@@ -165,6 +171,7 @@ class _Reader:
         if context and not shape.key_first:
             raise self.fail(source.line, "a 'value' must begin with its secret or public group")
         environments = self.environments(own, shape, source.line)
+        parts = self.parts(own.get("parts"))
         return Rule(
             id=self.rule_id,
             provider=provider,
@@ -187,7 +194,9 @@ class _Reader:
             most=shape.most,
             key_first=shape.key_first,
             priority=self.priority(own.get("priority")),
-            parts=self.parts(own.get("parts")),
+            parts=parts,
+            verify_data=self.asking(own.get("verify") or top.get("verify"), parts, verify_file.verify),
+            revoke_data=self.asking(own.get("revoke") or top.get("revoke"), parts, verify_file.revoke),
             samples=self.texts(own.get("samples"), "samples"),
             examples=self.examples(own["examples"], "examples"),
             counterexamples=self.examples(own["counterexamples"], "counterexamples"),
@@ -281,6 +290,11 @@ class _Reader:
             raise self.fail(node.line, f"the part '{name}' absorbs a key, so it names the key's 'rule'")
         config, default = (self.text(own.get(key), key) for key in ("config", "default"))
         return Part(name, text, tuple(filter(None, rules)), flags["absorb"], flags["shown"], config, default)
+
+    def asking(self, node: _Node | None, parts: tuple[Part, ...], read: Asking) -> str:
+        """A `verify` or `revoke`, checked, as JSON; "" for none."""
+        data = read(node, [part.name for part in parts], self.fail) if node is not None else None
+        return json.dumps(data, separators=(",", ":")) if data is not None else ""
 
     def flag(self, node: _Node | None, what: str) -> bool:
         if node is not None and not isinstance(node.value, bool):
