@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
 from fnmatch import fnmatchcase
+from typing import Final
 
 from scanner.baseline import NOTHING_KNOWN, Entry, Known
 from scanner.errors import UsageError
@@ -27,10 +28,15 @@ class Exit(IntEnum):
 
 
 class FailOn(StrEnum):
-    """A condition under which a reported finding fails the scan. Several together: each alone is enough."""
+    """A condition under which a reported finding fails the scan. Several together: each alone is enough.
+
+    `ACTIVE`: the provider says that the key works. `UNKNOWN`: it does not say that the key is dead (so active, too).
+    """
 
     ANY = "any"
     LIVE = "live"
+    ACTIVE = "active"
+    UNKNOWN = "unknown"
     NEVER = "never"
     CRITICAL = "critical"
     HIGH = "high"
@@ -67,7 +73,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if not self.fail_on:
-            raise UsageError("fail-on is empty: say any, live, never or a severity")
+            raise UsageError("fail-on is empty: say any, live, active, unknown, never or a severity")
         if FailOn.NEVER in self.fail_on and len(self.fail_on) > 1:
             others = ", ".join(sorted(self.fail_on - {FailOn.NEVER}))
             raise UsageError(f"fail-on never contradicts fail-on {others}: keep one of them")
@@ -85,12 +91,14 @@ class Suppressed:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The judgement of one scan. `findings` are reported, in the result's order; `failing` are those of them
-    that fail it; `expired` are baseline entries whose day has come and whose finding is reported again."""
+    that fail it; `undecided` are those that would fail it if they are active, which nobody could find out;
+    `expired` are baseline entries whose day has come and whose finding is reported again."""
 
     result: ScanResult
     policy: Policy = Policy()
     findings: tuple[Finding, ...] = ()
     failing: tuple[Finding, ...] = ()
+    undecided: tuple[Finding, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     stale: tuple[Entry, ...] = ()
     expired: tuple[Entry, ...] = ()
@@ -122,15 +130,17 @@ def decide(result: ScanResult, policy: Policy, known: Known = NOTHING_KNOWN, *, 
         if entry is not None:
             expired[entry.sort_key] = entry
     failing = tuple(f for f in reported if fails(f, policy.fail_on))
+    undecided = tuple(f for f in reported if _undecided(f, policy.fail_on))
     return Decision(
         result=result,
         policy=policy,
         findings=tuple(reported),
         failing=failing,
+        undecided=undecided,
         suppressed=tuple(suppressed),
         stale=known.unmatched if policy.whole and result.complete else (),
         expired=tuple(expired[key] for key in sorted(expired)),
-        exit_code=_exit_code(failing, result),
+        exit_code=_exit_code(failing, complete=result.complete and not undecided),
     )
 
 
@@ -151,7 +161,38 @@ def _holds(finding: Finding, condition: FailOn) -> bool:
         return True
     if condition is FailOn.LIVE:
         return live(finding)
+    if condition is FailOn.ACTIVE:
+        return finding.validity.status == "active"
+    if condition is FailOn.UNKNOWN:
+        return finding.validity.status != "inactive"
     return finding.severity.rank <= Severity(condition.value).rank
+
+
+SETTLED: Final = frozenset({"canary", "missing-part", "no-check", "not-sendable", "sample", "switched-off"})
+"""Reasons for `unknown` that lie in the key, its rule or a decision: asking again changes nothing. With any other one
+the provider was not asked, or did not say."""
+
+
+def _undecided(finding: Finding, fail_on: frozenset[FailOn]) -> bool:
+    """True when `fail-on active` cannot be answered for the finding: a provider that was out of reach must not turn
+    an active key into a pass."""
+    asked = FailOn.ACTIVE in fail_on and finding.validity.status == "unknown"
+    return asked and finding.validity.reason not in SETTLED and not fails(finding, fail_on)
+
+
+def to_be_asked(finding: Finding, policy: Policy) -> bool:
+    """False for a finding that would not be reported whatever its provider says, as far as that can be told without
+    the baseline: a key that nobody wants to hear of is not sent anywhere."""
+    return _suppression(finding, policy, None, date.min) is None
+
+
+def answer_code(findings: Iterable[Finding]) -> Exit:
+    """The exit code of a question about certain keys: 1 when one of them works, 0 when the providers call all of them
+    dead, 3 when that is not known of some (or there is none)."""
+    said = {finding.validity.status for finding in findings}
+    if "active" in said:
+        return Exit.LEAKS
+    return Exit.OK if said == {"inactive"} else Exit.INCOMPLETE
 
 
 def _suppression(finding: Finding, policy: Policy, entry: Entry | None, today: date) -> Suppressed | None:
@@ -176,12 +217,13 @@ def _allows(rule_id: str, finding: Finding) -> bool:
     return rule_id in ("", finding.provider) or fnmatchcase(finding.rule_id, rule_id)
 
 
-def _exit_code(failing: tuple[Finding, ...], result: ScanResult) -> Exit:
+def _exit_code(failing: tuple[Finding, ...], *, complete: bool) -> Exit:
     if failing:
         return Exit.LEAKS
-    return Exit.OK if result.complete else Exit.INCOMPLETE
+    return Exit.OK if complete else Exit.INCOMPLETE
 
 
 __all__ = [
-    "By", "Decision", "Exit", "FailOn", "Policy", "Suppressed", "decide", "fails", "live", "parse_fail_on",
+    "SETTLED", "By", "Decision", "Exit", "FailOn", "Policy", "Suppressed", "answer_code", "decide", "fails", "live",
+    "parse_fail_on", "to_be_asked",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ from scanner.reports import github as github_report
 from scanner.reports import markdown as markdown_report
 from scanner.reports.csv import COLUMNS
 from scanner.reports.gitlab import MAX_MESSAGES, NAMESPACE
-from scanner.reports.interface import NO_MOMENT
+from scanner.reports.interface import NO_MOMENT, verified
 from scanner.reports.text_safety import code, plain, printable, shortened
 
 DATA = Path(__file__).parent / "data"
@@ -624,8 +624,11 @@ def test_what_is_no_time_is_refused(name: str, value: str) -> None:
 
 class TestCsv:
     def test_a_row_whole(self) -> None:
-        validity = Validity("active", "200")
-        finding = made(history=REMOVED, object_id="ab" * 20, decoded=("base64", "gzip"), validity=validity)
+        validity = Validity("active", "accepted", "GET https://api.logtalk.io/v1", "2026-11-22T10:00:00Z", 200)
+        finding = made(
+            history=REMOVED, object_id="ab" * 20, decoded=("base64", "gzip"), validity=validity,
+            expires="2027-01-01T00:00:00Z",
+        )  # fmt: skip
         assert rows(report("csv", judged(finding))) == [
             {
                 "fingerprint": options().fingerprints.of(finding), "failing": "true", "severity": "high",
@@ -633,10 +636,11 @@ class TestCsv:
                 "environment": "live", "key": f"lt_live_{MASK}", "variable": "LOGTALK_API_KEY",
                 "path": "app/settings.py", "kind": "file", "line": "12", "column": "20", "end_line": "12",
                 "end_column": "60", "occurrences": "1", "decoded": "base64 gzip", "sample": "", "validity": "active",
-                "validity_reason": "200", "introduced": "1a2b3c4d5e6f" + "7" * 28,
+                "validity_reason": "accepted", "introduced": "1a2b3c4d5e6f" + "7" * 28,
                 "introduced_date": "2024-03-01T10:00:00Z", "introduced_by": "Ann Example",
                 "removed": "9f8e7d6c5b4a" + "3" * 28, "in_head": "false", "object": "ab" * 20,
-                "rotate": "https://logtalk.io/settings/api-keys",
+                "rotate": "https://logtalk.io/settings/api-keys", "endpoint": "GET https://api.logtalk.io/v1",
+                "http_status": "200", "asked": "2026-11-22T10:00:00Z", "expires": "2027-01-01T00:00:00Z",
             }
         ]  # fmt: skip
 
@@ -686,7 +690,8 @@ def hostile_decisions(draw: st.DrawFn) -> Decision:
                 word(), number + 1, masked=word(), text=word(), variable=word(), history=life, decoded=(word(),),
                 kind=draw(st.sampled_from(Kind)), environment=draw(st.sampled_from(["live", "test"])),
                 allow=draw(st.sampled_from([None, None, Allow("", word())])),
-                validity=Validity(word(), word()), sample=draw(st.sampled_from(["", "", "", "synthetic"])),
+                validity=draw(st.sampled_from([Validity(), Validity(word(), word(), word(), word(), 200, word())])),
+                facts=((word(), word()),), expires=word(), sample=draw(st.sampled_from(["", "", "", "synthetic"])),
             )
         )  # fmt: skip
     lost = tuple(Skipped(word(), word()) for _ in range(draw(st.integers(0, 12))))
@@ -721,7 +726,8 @@ def test_foreign_words_are_only_words(decision: Decision, verbosity: int, colour
 
     shown = page(reports["markdown"])
     assert shown.tags["tr"] == (found + 1 if found else 0)
-    assert shown.tags["td"] == 6 * found
+    columns = 7 if any(verified(finding) for finding in decision.findings) else 6
+    assert shown.tags["td"] == columns * found
 
     suite = junit(reports["junit"])
     assert len(suite.findall("testcase")) == max(found + len(decision.result.skipped), 1)

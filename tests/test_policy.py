@@ -14,8 +14,9 @@ from scanner.baseline import NOTHING_KNOWN, Baseline, Entry, Known, match
 from scanner.errors import UsageError
 from scanner.globs import path_matches
 from scanner.identity import Identities
-from scanner.models import Allow, Confidence, Finding, ScanResult, Severity, Skipped
-from scanner.policy import By, Exit, FailOn, Policy, decide, parse_fail_on
+from scanner.models import Allow, Confidence, Finding, ScanResult, Severity, Skipped, Validity
+from scanner.policy import SETTLED, By, Exit, FailOn, Policy, answer_code, decide, parse_fail_on, to_be_asked
+from scanner.verdicts import REASONS
 
 TODAY = date(2026, 11, 22)
 LIVE = frozenset({FailOn.LIVE})
@@ -125,6 +126,67 @@ def test_exit_code(findings: tuple[Finding, ...], fail_on: str, skipped: tuple[S
     assert decision.findings == findings
 
 
+ACTIVE, DEAD = Validity("active", "accepted"), Validity("inactive", "revoked")
+LATE, NO_CHECK = Validity("unknown", "timeout"), Validity("unknown", "no-check")
+
+
+@pytest.mark.parametrize(
+    ("said", "fail_on", "code"),
+    [
+        ([ACTIVE], "active", 1),
+        ([DEAD], "active", 0),
+        ([NO_CHECK], "active", 0),
+        ([LATE], "active", 3),
+        ([DEAD, LATE], "active", 3),
+        ([ACTIVE, LATE], "active", 1),
+        ([Validity()], "active", 3),
+        ([], "active", 0),
+        ([LATE], "active,critical", 3),
+        ([LATE], "active,high", 1),
+        ([LATE], "critical", 0),
+        ([LATE], "never", 0),
+        ([ACTIVE], "unknown", 1),
+        ([LATE], "unknown", 1),
+        ([NO_CHECK], "unknown", 1),
+        ([Validity()], "unknown", 1),
+        ([DEAD], "unknown", 0),
+        ([DEAD, DEAD], "any", 1),
+        ([DEAD], "live", 1),
+    ],
+)
+def test_what_providers_say_decides_when_it_is_to(said: list[Validity], fail_on: str, code: int) -> None:
+    findings = [made(f"{number}", validity=validity) for number, validity in enumerate(said)]
+    decision = decide(result(*findings), Policy(fail_on=parse_fail_on([fail_on])), today=TODAY)
+    assert decision.exit_code == code
+    assert set(decision.failing) & set(decision.undecided) == set()
+    assert decision.findings == tuple(findings)
+
+
+def test_only_what_no_second_try_changes_is_settled() -> None:
+    assert set(REASONS["unknown"]) > SETTLED
+    for reason in REASONS["unknown"]:
+        policy = Policy(fail_on=frozenset({FailOn.ACTIVE}))
+        decision = decide(result(made(validity=Validity("unknown", reason))), policy, today=TODAY)
+        assert decision.exit_code == (Exit.OK if reason in SETTLED else Exit.INCOMPLETE)
+
+
+def test_a_suppressed_key_is_nobodys_question() -> None:
+    unasked = result(made(sample="documented", validity=LATE))
+    assert decide(unasked, Policy(fail_on=frozenset({FailOn.ACTIVE})), today=TODAY).exit_code is Exit.OK
+    assert not to_be_asked(made(sample="documented"), Policy())
+    assert not to_be_asked(made("vendor/a"), Policy(exclude=("vendor/",)))
+    assert not to_be_asked(made(allow=Allow()), Policy())
+    assert to_be_asked(made(), Policy()) and to_be_asked(made(allow=Allow()), Policy(allow_inline=False))
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [([ACTIVE], 1), ([DEAD], 0), ([LATE], 3), ([NO_CHECK], 3), ([DEAD, LATE], 3), ([ACTIVE, LATE], 1), ([], 3)],
+)
+def test_a_question_about_keys_has_an_exit_code(said: list[Validity], code: int) -> None:
+    assert answer_code(made(validity=validity) for validity in said) == code
+
+
 def test_fail_on_is_read_strictly() -> None:
     assert parse_fail_on(["live, high", "low"]) == {FailOn.LIVE, FailOn.HIGH, FailOn.LOW}
     with pytest.raises(UsageError, match="fail-on 'lives' is not known: choose from any, live"):
@@ -136,15 +198,16 @@ def test_fail_on_is_read_strictly() -> None:
 
 
 FINDINGS = st.builds(
-    lambda path, environment, sample, allow, private: (
-        private_key(path, sample=sample, allow=allow)
+    lambda path, environment, sample, allow, validity, private: (
+        private_key(path, sample=sample, allow=allow, validity=validity)
         if private
-        else made(path, environment=environment, sample=sample, allow=allow)
+        else made(path, environment=environment, sample=sample, allow=allow, validity=validity)
     ),
     st.sampled_from(["a.py", "vendor/b.py", "c/d.env"]),
     st.sampled_from(["live", "test"]),
     st.sampled_from(["", "", "documented"]),
     st.sampled_from([None, None, Allow(), Allow("stripe")]),
+    st.sampled_from([Validity(), ACTIVE, DEAD, LATE, NO_CHECK]),
     st.booleans(),
 )
 POLICIES = st.builds(
@@ -175,7 +238,7 @@ class TestProperties:
     @given(RESULTS, POLICIES)
     def test_zero_only_when_all_was_read_and_nothing_fails(self, scan: ScanResult, policy: Policy) -> None:
         decision = decide(scan, policy, today=TODAY)
-        assert (decision.exit_code == 0) == (scan.complete and not decision.failing)
+        assert (decision.exit_code == 0) == (scan.complete and not decision.failing and not decision.undecided)
         assert (decision.exit_code == 1) == bool(decision.failing)
 
     @given(RESULTS, POLICIES)
@@ -185,6 +248,15 @@ class TestProperties:
         after = decide(worse, policy, today=TODAY).exit_code
         assert after != 0
         assert after == before or (before, after) == (0, 3)
+
+    @given(RESULTS, POLICIES)
+    def test_a_provider_out_of_reach_never_improves_the_exit_code(self, scan: ScanResult, policy: Policy) -> None:
+        """What is unknown for a failure's sake fails at least as what is dead."""
+        failed = replace(scan, findings=tuple(replace(f, validity=LATE) for f in scan.findings))
+        asked = replace(scan, findings=tuple(replace(f, validity=DEAD) for f in scan.findings))
+        severe = [0, 3, 1]
+        before, after = (decide(one, policy, today=TODAY).exit_code for one in (asked, failed))
+        assert severe.index(after) >= severe.index(before)
 
     @given(RESULTS, POLICIES)
     def test_a_leak_more_fails_under_any(self, scan: ScanResult, policy: Policy) -> None:

@@ -41,11 +41,14 @@ from scanner.reports import FORMATS, Options, check_format, render
 from scanner.reports import sarif as sarif_report
 from scanner.reports.interface import rank
 from scanner.reports.text_safety import printable, whole, width
+from scanner.verdicts import REASONS
 
 HERE = Path(__file__).parent
 TODAY = date(2026, 11, 22)
 ANY = Policy()
 LIVE = Policy(fail_on=frozenset({FailOn.LIVE}))
+ALL = Policy(include_examples=True)
+TIMEOUT = Validity("unknown", "timeout", "GET https://api.logtalk.io/v1")
 SARIF_SCHEMA = json.loads((HERE / "data" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
 SARIF = jsonschema.Draft4Validator(SARIF_SCHEMA)
 REPORT_SCHEMA = json.loads((HERE.parent / "docs" / "keysweep-report.schema.json").read_text(encoding="utf-8"))
@@ -255,12 +258,40 @@ class TestText:
         assert f"   = {words}\n" in text(judged(made(history=life)))
 
     def test_tells_what_is_known_of_a_key(self) -> None:
-        validity = Validity("active", "200")
-        finding = made(decoded=("base64", "gzip"), occurrences=3, validity=validity, sample="synthetic")
+        validity = Validity("active", "accepted", "GET https://api.logtalk.io/v1", "2026-11-22T10:00:00Z", 200, "paid")
+        finding = made(
+            decoded=("base64", "gzip"), occurrences=3, validity=validity, sample="synthetic",
+            facts=(("account", "ac-12"),), expires="2027-01-01T00:00:00Z",
+        )  # fmt: skip
         report = text(judged(finding, policy=Policy(include_examples=True)))
-        told = ("decoded from base64, then gzip", "in 3 versions of this content", "active: 200", "a synthetic sample")
+        said = "active (accepted): the provider accepts the key; paid; GET https://api.logtalk.io/v1, HTTP 200"
+        told = (
+            "decoded from base64, then gzip", "in 3 versions of this content", said, "a synthetic sample",
+            "account: ac-12", "expires 2027-01-01T00:00:00Z",
+        )  # fmt: skip
         for words in told:
             assert f"   = {words}\n" in report
+        assert "asked 2026" not in report
+        assert "   = asked 2026-11-22T10:00:00Z\n" in text(judged(finding, policy=ALL), verbosity=1)
+        quiet = text(judged(finding, policy=ALL), verbosity=-1)
+        assert quiet.splitlines()[0].endswith("[logtalk-api-key] active")
+
+    def test_the_sentence_counts_what_providers_say(self) -> None:
+        secret = fresh()
+        active = [made(f"{n}", secret=secret, validity=Validity("active", "accepted")) for n in range(2)]
+        dead, late = (made(s, validity=v) for s, v in (("c", Validity("inactive", "revoked")), ("d", TIMEOUT)))
+        assert text(judged(*active, dead, late)).splitlines()[-1] == (
+            "Found 3 keys in 4 places: 4 high. Their providers say: 1 active, 1 unknown, 1 inactive."
+        )
+        assert text(judged(dead, late, policy=Policy(fail_on=frozenset({FailOn.ACTIVE})))).splitlines()[-1] == (
+            "Found 2 keys in 2 places: 2 high. Their providers say: 1 unknown, 1 inactive. "
+            "None of them fails (fail-on active). Whether 1 finding would fail could not be found out."
+        )
+
+    @pytest.mark.parametrize(("status", "reason"), [(s, r) for s, reasons in REASONS.items() for r in reasons])
+    def test_every_reason_is_told_in_words(self, status: str, reason: str) -> None:
+        report = text(judged(made(validity=Validity(status, reason, http_status=1))))
+        assert (f"= {status} ({reason}): {REASONS[status][reason]}\n" in report) == (reason != "not-asked")
 
     def test_marks_the_key_under_wide_characters_and_tabs(self) -> None:
         lines = text(judged(made(text=f"\té漢字\t= lt_live_{MASK}"))).splitlines()
@@ -355,7 +386,12 @@ class TestJson:
                 "decoded": [],
                 "sample": "",
                 "occurrences": 1,
-                "validity": {"status": "unknown", "reason": "not asked"},
+                "validity": {
+                    "status": "unknown", "reason": "not-asked",
+                    "endpoint": "", "http_status": 0, "asked": "", "detail": "",
+                },
+                "facts": [],
+                "expires": "",
                 "history": {
                     "introduced": {
                         "id": "1a2b3c4d5e6f" + "7" * 28,
@@ -402,6 +438,8 @@ class TestJson:
                 "failing": 1,
                 "secrets": 2,
                 "test": 1,
+                "undecided": 0,
+                "validity": {"active": 0, "unknown": 2, "inactive": 0},
                 "suppressed": {**none, "inline": 1},
                 "skipped": 1,
             },
@@ -465,23 +503,33 @@ class TestSarif:
         ]
 
     def test_live_test_and_active_are_rules_of_their_own(self) -> None:
-        active = made("3", validity=Validity("active", "200"))
-        run = sarif(judged(made("1"), made("2", environment="test"), active, private_key()))["runs"][0]
+        active = made("3", validity=Validity("active", "accepted"))
+        dead = made("4", validity=Validity("inactive", "revoked"))
+        worst = private_key(validity=Validity("inactive", "revoked"))
+        tests = [made(s, environment="test", validity=Validity(s, "x")) for s in ("active", "inactive", "unknown")]
+        run = sarif(judged(made("1"), *tests, active, dead, private_key("1"), worst))["runs"][0]
         rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
-        assert list(rules) == ["logtalk-api-key", "logtalk-api-key/active", "logtalk-api-key/test", "pem-private-key"]
         scores = {name: rule["properties"]["security-severity"] for name, rule in rules.items()}
         assert scores == {
             "logtalk-api-key": "8.0",
-            "logtalk-api-key/active": "8.4",
+            "logtalk-api-key/active": "9.3",
+            "logtalk-api-key/inactive": "0.3",
             "logtalk-api-key/test": "2.5",
+            "logtalk-api-key/test/active": "4.5",
+            "logtalk-api-key/test/inactive": "0.1",
             "pem-private-key": "9.5",
+            "pem-private-key/inactive": "0.4",
         }
         ranked = [(r["ruleId"], r["level"]) for r in run["results"]]
         assert ranked == [
             ("pem-private-key", "error"),
-            ("logtalk-api-key", "error"),
             ("logtalk-api-key/active", "error"),
+            ("logtalk-api-key", "error"),
+            ("logtalk-api-key/test/active", "note"),
             ("logtalk-api-key/test", "note"),
+            ("pem-private-key/inactive", "note"),
+            ("logtalk-api-key/inactive", "note"),
+            ("logtalk-api-key/test/inactive", "note"),
         ]
         for result in run["results"]:
             assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
@@ -593,10 +641,11 @@ def test_a_uri_of_a_name_that_is_not_utf8() -> None:
 def test_ranks_the_worst_first() -> None:
     worst_first = [
         private_key(),
-        made("active", validity=Validity("active", "200")),
+        made("active", validity=Validity("active", "accepted")),
         made("gone", history=REMOVED),
-        made("dead", validity=Validity("inactive", "revoked")),
         made("test", environment="test"),
+        private_key("dead", validity=Validity("inactive", "revoked")),
+        made("dead", validity=Validity("inactive", "revoked")),
     ]
     assert rank(worst_first[::-1]) == worst_first
 
@@ -629,7 +678,8 @@ def leaky_findings(draw: st.DrawFn) -> tuple[Finding, bytes]:
             history=life,
             decoded=tuple(draw(st.lists(st.just(raw), max_size=2))),
             sample=draw(st.sampled_from(["", "", "synthetic"])),
-            validity=Validity(draw(st.sampled_from(["unknown", "active", "inactive"])), raw),
+            validity=Validity(draw(st.sampled_from(["unknown", "active", "inactive"])), raw, raw, "", 200, raw),
+            facts=((raw, raw),), expires=raw,
             allow=draw(st.sampled_from([None, None, Allow("", raw)])),
             location=Location(
                 path, 5, 9, line, 1, line + draw(st.integers(0, 3)), draw(st.integers(1, 80))
@@ -678,7 +728,7 @@ def test_a_finding_shows_no_secret_by_accident(made_up: tuple[Finding, bytes], w
     finding, secret = made_up
     place = replace(finding.location, path="p"), replace(finding.origin, path="p")
     clean = replace(finding, location=place[0], origin=place[1], text="", masked=MASK, variable="", decoded=())
-    clean = replace(clean, history=None, validity=Validity(), allow=None)
+    clean = replace(clean, history=None, validity=Validity(), allow=None, facts=(), expires="")
     shown = {
         "r": f"{clean!r}",
         "s": f"{clean} {clean.secret:>50}",

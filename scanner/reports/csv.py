@@ -21,6 +21,7 @@ COLUMNS: Final = (
     "fingerprint", "failing", "severity", "confidence", "rule", "provider", "title", "environment", "key", "variable",
     "path", "kind", "line", "column", "end_line", "end_column", "occurrences", "decoded", "sample", "validity",
     "validity_reason", "introduced", "introduced_date", "introduced_by", "removed", "in_head", "object", "rotate",
+    "endpoint", "http_status", "asked", "expires",
 )  # fmt: skip
 """The names of the columns, in their order. New ones are only ever added at the end."""
 
@@ -72,6 +73,10 @@ def _row(finding: Finding, decision: Decision, rules: RuleSet, options: Options)
         "in_head": _yes(history.in_head) if history else "",
         "object": finding.origin.object_id,
         "rotate": rule.rotate if rule else "",
+        "endpoint": finding.validity.endpoint,
+        "http_status": str(finding.validity.http_status or ""),
+        "asked": finding.validity.asked,
+        "expires": finding.expires,
     }
 
 

@@ -17,10 +17,10 @@ from typing import Final, TypeVar
 
 from scanner.models import Finding, Skipped
 from scanner.policy import Decision, fails
-from scanner.reports.interface import Options, in_file, rank, where
+from scanner.reports.interface import Options, in_file, rank, verified, where
 from scanner.reports.text import render as render_text
 from scanner.reports.text_safety import printable, shortened
-from scanner.reports.words import conditions, headline, life
+from scanner.reports.words import conditions, headline, life, validity
 from scanner.rule import RuleSet
 
 MAX_OF_A_KIND: Final = 10
@@ -127,6 +127,8 @@ class _Page:
             yield f"It stands {where(finding)}"
         if finding.decoded:
             yield f"Decoded from {', then '.join(map(self._foreign, finding.decoded))}"
+        if verified(finding):
+            yield f"Its provider says: {self._foreign(validity(finding.validity))}"
         if finding.history is not None:
             phrases = ", ".join(life(finding.history, self._foreign))
             yield phrases[:1].upper() + phrases[1:]

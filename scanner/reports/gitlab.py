@@ -16,9 +16,9 @@ from typing import Any, Final
 from scanner import __version__
 from scanner.models import Finding, Severity
 from scanner.policy import Decision
-from scanner.reports.interface import Options, count, where
+from scanner.reports.interface import Options, count, verified, where
 from scanner.reports.text_safety import code, plain, printable, shortened
-from scanner.reports.words import headline
+from scanner.reports.words import headline, validity
 from scanner.rule import RuleSet
 
 VERSION: Final = "15.0.7"
@@ -81,7 +81,7 @@ def _vulnerability(finding: Finding, rules: RuleSet, options: Options, seen: Cou
         "id": _id(finding, options, seen),
         "name": shortened(_foreign(finding.title, options), _MAX_NAME),
         "description": _description(finding, options),
-        "severity": _SEVERITY[finding.severity],
+        "severity": "Info" if finding.validity.status == "inactive" else _SEVERITY[finding.severity],
         "solution": shortened(how, _MAX_SOLUTION),
         "identifiers": [
             {"type": "keysweep_rule_id", "name": f"keysweep rule {finding.rule_id}", "value": finding.rule_id}
@@ -112,6 +112,8 @@ def _description(finding: Finding, options: Options) -> str:
         parts.append(f"It stands {where(finding)}: {_quoted(finding.location.path, options) or 'standard input'}.")
     if finding.decoded:
         parts.append(f"Decoded from {_quoted(', then '.join(finding.decoded), options)}.")
+    if verified(finding):
+        parts.append(f"Its provider says: {_quoted(validity(finding.validity), options)}.")
     if finding.history is not None and not finding.history.in_head:
         parts.append("It is no longer in HEAD, but still in the history.")
     parts.append("Whoever has a copy of the repository, a fork or a log has the key.")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from scanner.errors import UsageError
-from scanner.models import Finding, Kind
+from scanner.models import Finding, Kind, Validity
 from scanner.policy import Decision, live
 from scanner.rule import RuleSet
 
@@ -35,6 +35,8 @@ class Fingerprints(Protocol):
     def same(self, finding: Finding) -> Hashable:
         """A token that is equal for equal secrets. For grouping; never for output."""
 
+
+NOT_VERIFIED: Final = Validity()
 
 NO_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands where a format demands a time and none was given."""
@@ -82,13 +84,14 @@ def moment(environment: Mapping[str, str]) -> datetime:
 
 
 def rank(findings: Sequence[Finding]) -> list[Finding]:
-    """Worst first: severity, then live before test, then surer before vaguer, then still in HEAD before gone;
-    what is equally bad keeps its order."""
+    """Worst first: what the provider calls dead comes last; then severity, then what it calls active, then live before
+    test, then surer before vaguer, then still in HEAD before gone; what is equally bad keeps its order."""
     return sorted(
         findings,
         key=lambda f: (
-            f.severity.rank,
             f.validity.status == "inactive",
+            f.severity.rank,
+            f.validity.status != "active",
             not live(f),
             f.confidence.rank,
             f.history is not None and not f.history.in_head,
@@ -99,6 +102,11 @@ def rank(findings: Sequence[Finding]) -> list[Finding]:
 def environment(finding: Finding) -> str:
     """`live`, `test`, or `unknown`."""
     return finding.environment or "unknown"
+
+
+def verified(finding: Finding) -> bool:
+    """True when the finding has been through verification, whatever came of it."""
+    return (finding.validity.status, finding.validity.reason) != (NOT_VERIFIED.status, NOT_VERIFIED.reason)
 
 
 _WHERE = {
@@ -127,5 +135,6 @@ def in_file(finding: Finding) -> bool:
 
 
 __all__ = [
-    "NO_MOMENT", "Fingerprints", "Options", "Report", "count", "environment", "in_file", "moment", "rank", "where",
+    "NO_MOMENT", "Fingerprints", "Options", "Report", "count", "environment", "in_file", "moment", "rank", "verified",
+    "where",
 ]  # fmt: skip

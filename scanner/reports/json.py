@@ -81,6 +81,10 @@ class _Page:
             "failing": len(self.decision.failing),
             "secrets": len({self.options.fingerprints.same(f) for f in found}),
             "test": sum(not live(f) for f in found),
+            "undecided": len(self.decision.undecided),
+            "validity": {
+                status: sum(f.validity.status == status for f in found) for status in ("active", "unknown", "inactive")
+            },
             "suppressed": {str(kind): by[kind] for kind in By},
             "skipped": len(self.decision.result.skipped),
         }
@@ -113,7 +117,13 @@ class _Page:
             "validity": {
                 "status": self._foreign(finding.validity.status),
                 "reason": self._foreign(finding.validity.reason),
+                "endpoint": self._foreign(finding.validity.endpoint),
+                "http_status": finding.validity.http_status,
+                "asked": self._foreign(finding.validity.asked),
+                "detail": self._foreign(finding.validity.detail),
             },
+            "facts": [{"name": self._foreign(name), "text": self._foreign(text)} for name, text in finding.facts],
+            "expires": self._foreign(finding.expires),
             "history": _history(finding.history, self._foreign),
             "rotate": rule.rotate if rule else "",
         }

@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 
 from scanner.models import Finding, Skipped
 from scanner.policy import Decision, fails
-from scanner.reports.interface import Options, count, where
+from scanner.reports.interface import Options, count, verified, where
 from scanner.reports.text_safety import printable
-from scanner.reports.words import conditions, headline, life, read, suppressed, verdict
+from scanner.reports.words import conditions, headline, life, read, suppressed, validity, verdict
 from scanner.rule import RuleSet
 
 _SUITE = "keysweep"
@@ -71,6 +71,9 @@ class _Suite:
             yield where(finding)
         if finding.decoded:
             yield f"decoded from {', then '.join(map(self._foreign, finding.decoded))}"
+        if verified(finding):
+            yield self._foreign(validity(finding.validity))
+        yield from (f"{self._foreign(name)}: {self._foreign(text)}" for name, text in finding.facts)
         if finding.history is not None:
             yield ", ".join(life(finding.history, self._foreign))
         rule = self.rules.by_id.get(finding.rule_id)

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Final, TypeVar
 
 from scanner.baseline import Entry
 from scanner.models import Finding, Skipped
 from scanner.policy import Decision, Exit, Suppressed, fails
-from scanner.reports.interface import Options, count, environment, rank, where
+from scanner.reports.interface import Options, count, environment, rank, verified, where
 from scanner.reports.text_safety import code, plain, printable, shortened
-from scanner.reports.words import read, suppressed, verdict
+from scanner.reports.words import read, suppressed, validity, verdict
 from scanner.rule import Rule, RuleSet
 
 LIMIT: Final = 1024 * 1024
@@ -28,6 +29,7 @@ _LIST_ROOM = 75_000  # for each of six lists, half of it together
 _MAX_LISTED, _MAX_FOREIGN = 100, 300
 _T = TypeVar("_T")
 _COLUMNS = ("Severity", "What", "Where", "Key", "Live or test", "Introduced")
+_STATUS = "Its provider says"  # a column of its own, once somebody was asked
 
 
 def render(decision: Decision, rules: RuleSet, options: Options) -> str:
@@ -72,8 +74,9 @@ class _Page:
         if not findings:
             return
         yield ""
-        yield f"| {' | '.join(_COLUMNS)} |"
-        yield f"|{'---|' * len(_COLUMNS)}"
+        columns = (*_COLUMNS, _STATUS) if self._asked else _COLUMNS
+        yield f"| {' | '.join(columns)} |"
+        yield f"|{'---|' * len(columns)}"
         for number, finding in enumerate(findings):
             row = self._row(finding)
             room -= _size(row) + 1
@@ -92,8 +95,19 @@ class _Page:
             self._foreign(finding.masked),
             environment(finding),
             self._introduced(finding),
+            *((self._status(finding),) if self._asked else ()),
         )
         return f"| {' | '.join(cells)} |"
+
+    @cached_property
+    def _asked(self) -> bool:
+        return any(verified(finding) for finding in self.decision.findings)
+
+    def _status(self, finding: Finding) -> str:
+        if not verified(finding):
+            return ""
+        said = self._foreign(validity(finding.validity))
+        return f"**active** {said}" if finding.validity.status == "active" else said
 
     def _where(self, finding: Finding) -> str:
         at = finding.location

@@ -1,9 +1,9 @@
 """SARIF 2.1.0, as GitHub code scanning wants it.
 
-GitHub takes an alert's severity from the *rule*, so a live key, a test key and a key known to be active have rule
-ids of their own (`logtalk-api-key`, `logtalk-api-key/test`, `logtalk-api-key/active`). It recognises an alert by rule,
-path and fingerprint, so none of the three holds anything that a rebase changes (a commit, an author, a line).
-It keeps 5,000 results of a run, so the worst come first and the rest is left out, said aloud.
+GitHub takes an alert's severity from the *rule*, so a live key, a test key, and a key that its provider calls active
+or inactive have rule ids of their own (`logtalk-api-key`, `logtalk-api-key/test`, `logtalk-api-key/active`). It
+recognises an alert by rule, path and fingerprint, so none of the three holds anything that a rebase changes (a commit,
+an author, a line). It keeps 5,000 results of a run, so the worst come first and the rest is left out, said aloud.
 https://docs.github.com/en/code-security/reference/code-scanning/sarif-support-for-code-scanning
 """
 
@@ -23,8 +23,9 @@ import sarif_om as om
 from scanner import __version__
 from scanner.models import Confidence, Finding, Kind, Severity
 from scanner.policy import By, Decision
-from scanner.reports.interface import Options, count, rank, where
+from scanner.reports.interface import Options, count, rank, verified, where
 from scanner.reports.text_safety import printable
+from scanner.reports.words import validity
 from scanner.rule import Rule, RuleSet
 
 SCHEMA_URI: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -47,9 +48,31 @@ _SECURITY_SEVERITY = {
     Severity.LOW: 2.5,
     Severity.NOTE: 0.5,
 }
-_ACTIVE_BONUS = 0.4  # ahead of its equals, in the same band
+# What is known to work stands a band higher than what may work; what is known to be dead below all that may work.
+_ACTIVE_SEVERITY = {
+    Severity.CRITICAL: 9.9,
+    Severity.HIGH: 9.3,
+    Severity.MEDIUM: 7.5,
+    Severity.LOW: 4.5,
+    Severity.NOTE: 1.0,
+}
+_INACTIVE_SEVERITY = {
+    Severity.CRITICAL: 0.4,
+    Severity.HIGH: 0.3,
+    Severity.MEDIUM: 0.2,
+    Severity.LOW: 0.1,
+    Severity.NOTE: 0.1,
+}
 _PRECISION = {Confidence.HIGH: "high", Confidence.MEDIUM: "medium", Confidence.LOW: "low"}
-_VARIANTS = {"": "", "test": " (test key)", "active": " (active)"}
+_SCORES = {"": _SECURITY_SEVERITY, "active": _ACTIVE_SEVERITY, "inactive": _INACTIVE_SEVERITY}
+_VARIANTS = {
+    "": "",
+    "active": " (active)",
+    "inactive": " (inactive)",
+    "test": " (test key)",
+    "test/active": " (test key, active)",
+    "test/inactive": " (test key, inactive)",
+}
 _NO_FILE = {Kind.COMMIT_MESSAGE, Kind.TAG_MESSAGE, Kind.NOTE}
 
 
@@ -133,7 +156,7 @@ class _Log:
         return om.Result(
             rule_id=rule_id,
             rule_index=index[rule_id],
-            level=_LEVEL[finding.severity],
+            level=_level(finding.severity, _variant(finding)),
             message=om.Message(text=self._message(finding)),
             locations=[self._location(finding)],
             partial_fingerprints={"primaryLocationLineHash": f"{fingerprint}:{seen[fingerprint]}"},
@@ -147,6 +170,8 @@ class _Log:
         if where(finding):
             exactly = f": {self._foreign(finding.location.path)}" if finding.origin.kind in _NO_FILE else ""
             parts.append(f"It stands {where(finding)}, not in a file's content{exactly}.")
+        if verified(finding):
+            parts.append(f"Its provider says: {self._foreign(validity(finding.validity))}.")
         history = finding.history
         if history is not None and history.introduced is not None:
             since = f"In the history since {self._foreign(history.introduced.date)[:10]}"
@@ -234,9 +259,16 @@ def _region(finding: Finding) -> Any:
 
 
 def _variant(finding: Finding) -> str:
-    if finding.environment == "test":
-        return "test"
-    return "active" if finding.validity.status == "active" else ""
+    known = finding.validity.status if finding.validity.status in ("active", "inactive") else ""
+    return "/".join(part for part in ("test" if finding.environment == "test" else "", known) if part)
+
+
+def _status(variant: str) -> str:
+    return variant.removeprefix("test").removeprefix("/")
+
+
+def _level(severity: Severity, variant: str) -> str:
+    return "note" if _status(variant) == "inactive" else _LEVEL[severity]
 
 
 def _rule_id(finding: Finding) -> str:
@@ -260,15 +292,15 @@ def _stand_in(finding: Finding) -> Rule:
 
 
 def _descriptor(rule: Rule, variant: str) -> Any:
-    severity = rule.severity_in("test") if variant == "test" else rule.severity
-    score = _SECURITY_SEVERITY[severity] + (_ACTIVE_BONUS if variant == "active" else 0)
+    severity = rule.severity_in("test") if variant.startswith("test") else rule.severity
+    score = _SCORES[_status(variant)][severity]
     return om.ReportingDescriptor(
         id=f"{rule.id}/{variant}" if variant else rule.id,
         short_description=om.MultiformatMessageString(text=f"{rule.name}{_VARIANTS[variant]} leaked"),
         full_description=om.MultiformatMessageString(text=_shortened(rule.description or rule.name)),
         help=om.MultiformatMessageString(text=_help(rule), markdown=_help_markdown(rule)),
         help_uri=next((link for link in (rule.rotate, *rule.references) if _is_link(link)), None),
-        default_configuration=om.ReportingConfiguration(level=_LEVEL[severity]),
+        default_configuration=om.ReportingConfiguration(level=_level(severity, variant)),
         properties={
             "tags": ["security", "secret", rule.provider],
             "precision": _PRECISION[rule.confidence],

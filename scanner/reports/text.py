@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from scanner.baseline import Entry
 from scanner.models import Finding, Severity
 from scanner.policy import Decision, Exit, Suppressed, fails
-from scanner.reports.interface import Options, count, rank, where
+from scanner.reports.interface import Options, count, rank, verified, where
 from scanner.reports.text_safety import printable, width
-from scanner.reports.words import conditions, headline, life, suppressed, verdict
+from scanner.reports.words import conditions, headline, life, suppressed, validity, verdict
 from scanner.rule import RuleSet
 
 _TAB = "    "
@@ -66,7 +66,8 @@ class _Page:
         """One line for each finding and each thing that was not read; the sentence only when all is not well."""
         for finding in self.decision.findings:
             key = self._foreign(finding.masked)
-            yield f"{self._at(finding)}: {finding.severity}: {headline(finding)}: {key} [{finding.rule_id}]"
+            status = f" {self._foreign(finding.validity.status)}" if verified(finding) else ""
+            yield f"{self._at(finding)}: {finding.severity}: {headline(finding)}: {key} [{finding.rule_id}]{status}"
         for skip in self.decision.result.skipped:
             yield f"{self._foreign(skip.what)}: not read: {self._foreign(skip.reason)}"
         if self.decision.exit_code is not Exit.OK:
@@ -149,8 +150,11 @@ class _Page:
             yield f"in {count(finding.occurrences, 'version')} of this content"
         if finding.sample:
             yield f"a {self._foreign(finding.sample)} sample"
-        if (finding.validity.status, finding.validity.reason) != ("unknown", "not asked"):
-            yield f"{self._foreign(finding.validity.status)}: {self._foreign(finding.validity.reason)}"
+        if verified(finding):
+            yield self._foreign(validity(finding.validity))
+        yield from (f"{self._foreign(name)}: {self._foreign(text)}" for name, text in finding.facts)
+        if finding.expires:
+            yield f"expires {self._foreign(finding.expires)}"
         if finding.history is not None:
             yield ", ".join(life(finding.history, self._foreign))
         if not fails(finding, self.decision.policy.fail_on):
@@ -162,6 +166,8 @@ class _Page:
         yield f"confidence {finding.confidence}, entropy {finding.entropy:.1f} bits a character"
         if finding.origin.object_id:
             yield f"object {finding.origin.object_id}"
+        if finding.validity.asked:
+            yield f"asked {self._foreign(finding.validity.asked)}"
 
     def _elsewhere(self, others: Sequence[Finding]) -> Iterator[str]:
         shown = others if self.options.verbosity > 0 else others[:_SHORT_LIST]

@@ -7,12 +7,13 @@ says how those are made safe for its format.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from scanner.models import CommitRef, Finding, History, Severity, Stats
+from scanner.models import CommitRef, Finding, History, Severity, Stats, Validity
 from scanner.policy import By, Decision, live
-from scanner.reports.interface import Fingerprints, count
+from scanner.reports.interface import Fingerprints, count, verified
+from scanner.verdicts import REASONS
 
 SUPPRESSED_BY: Final = {
     By.BASELINE: "by the baseline",
@@ -29,6 +30,8 @@ def verdict(decision: Decision, fingerprints: Fingerprints) -> str:
     if not decision.findings:
         return _nothing_found(decision)
     sentence = _found(decision, fingerprints)
+    if decision.undecided:
+        sentence += f" Whether {count(len(decision.undecided), 'finding')} would fail could not be found out."
     if decision.result.skipped:
         sentence += f" {count(len(decision.result.skipped), 'item')} could not be read."
     return sentence
@@ -52,10 +55,34 @@ def _found(decision: Decision, fingerprints: Fingerprints) -> str:
     tests = sum(not live(f) for f in found)
     test = f"; {tests:,} of them {'is a test key' if tests == 1 else 'are test keys'}" if tests else ""
     sentence = f"Found {count(keys, 'key')} in {count(len(found), 'place')}: {', '.join(kinds)}{test}."
+    said = statuses(found, fingerprints)
+    if said:
+        sentence += f" Their providers say: {said}."
     if len(failing) < len(found):
         which = f"{len(failing):,} of them" if failing else "None of them"
         sentence += f" {which} {'fail' if len(failing) > 1 else 'fails'} (fail-on {conditions(decision)})."
     return sentence
+
+
+def validity(said: Validity) -> str:
+    """What is known of a key from its provider, and how:
+    `active (accepted): the provider accepts the key; GET https://api.example.com/v1/me, HTTP 200`."""
+    reply = f", HTTP {said.http_status}" if said.http_status else ""
+    parts = (meaning(said), said.detail, said.endpoint and f"{said.endpoint}{reply}")
+    about = "; ".join(part for part in parts if part)
+    return f"{said.status} ({said.reason}){': ' if about else ''}{about}"
+
+
+def meaning(said: Validity) -> str:
+    """What the reason says, in words; "" for one that is none of ours."""
+    return REASONS.get(said.status, {}).get(said.reason, "")
+
+
+def statuses(findings: Iterable[Finding], fingerprints: Fingerprints) -> str:
+    """How many different keys are active, unknown, inactive: `2 active, 1 inactive`; "" when none was verified."""
+    keys = {(f.rule_id, fingerprints.same(f)): f.validity.status for f in findings if verified(f)}
+    by = Counter(keys.values())
+    return ", ".join(f"{by[status]:,} {status}" for status in ("active", "unknown", "inactive") if by[status])
 
 
 def read(stats: Stats) -> str:
@@ -113,5 +140,6 @@ def size(number: int) -> str:
 
 
 __all__ = [
-    "SUPPRESSED_BY", "commit", "conditions", "headline", "life", "read", "size", "suppressed", "verdict",
+    "SUPPRESSED_BY", "commit", "conditions", "headline", "life", "meaning", "read", "size", "statuses",
+    "suppressed", "validity", "verdict",
 ]  # fmt: skip
