@@ -13,7 +13,7 @@ class Override:
 
     `base_url` replaces scheme, host and port of the rule's URL, and stands before its path
     (`https://git.acme.net/gitlab`). `headers` are sent besides the rule's. `parts` are the other values that a key
-    needs, by the name that the rule gives them in `config`. `hosts` are the hosts that a value found near a key may name
+    needs, by the name that the rule gives them in `config`. `hosts` are those that a value found near a key may name
     (`api.acme.net`, `*.acme.net`). `allow_private` lets the request go to private addresses (never to metadata
     services). `proxy` is a URL, "" for none, None for what the environment says. `per_minute` and `at_once` 0 mean the
     rule's own.
