@@ -218,7 +218,7 @@ class _Reader:
         if context:
             return tuple(Keyword(word, 0, 0) for word in lowered)
         tree = pattern.parse(text)
-        places = pattern.keyword_places(tree, shape, [word.encode() for word in lowered])
+        places = pattern.keyword_places(tree, shape.most, [word.encode() for word in lowered])
         self.prove_keywords(node, tree, lowered)
         return tuple(Keyword(word, *place) for word in lowered for place in places[word.encode()])
 
