@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,8 @@ class Config:
     """What a configuration file says, defaults filled in. `source` names the file, "" when there is none.
 
     Paths are as written: relative to the folder of the file. `jobs` 0 means as many as the machine has;
-    `max_size` 0 means that each source uses its own limit.
+    `max_size` 0 means that each source uses its own limit. `verify` is the table of that name, read by
+    `verify_config`; it counts only in a file that the user named.
     """
 
     rules: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Config:
     engine: str = "auto"
     max_size: int = 0
     report: tuple[str, ...] = ()
+    verify: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source: str = ""
 
     def policy(self, *, whole: bool = True) -> Policy:
@@ -248,6 +250,12 @@ def _reports(value: Any) -> tuple[str, ...]:
     return wanted
 
 
+def _verify(value: Any) -> Mapping[str, Any]:
+    from scanner.verify_config import read_table  # noqa: PLC0415 - only when a configuration speaks of verification
+
+    return read_table(value)
+
+
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "rules": _texts,
     "enable": _texts,
@@ -263,6 +271,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "engine": _one_of(ENGINES),
     "max_size": parse_size,
     "report": _reports,
+    "verify": _verify,
 }
 
 KEYS: Final = tuple(item.name for item in fields(Config) if item.name != "source")

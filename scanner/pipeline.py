@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, int], None]
 """Called with the bytes scanned, the parts done and the parts there are."""
 
+Found = Callable[[Sequence[Finding]], None]
+"""Called with findings while a scan goes on."""
+
 SMALL = 8 * 1024 * 1024
 """Work below this many bytes is done before worker processes would have started."""
 
@@ -66,14 +69,18 @@ def scan(
     jobs: int = 1,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    found: Found | None = None,
 ) -> ScanResult:
     """Scans a source and tells all that was found and all that was not read, in an order that never changes.
 
     With more than one job, and enough to do, parts of the source are scanned in worker processes, or by
     `executor` where one is given. Raises `SourceError` when the source cannot be opened at all; anything that
     goes wrong afterwards (an item, a part, a worker, Ctrl-C) is `Skipped` in the result.
+
+    `found` is told findings as they come, those of one content or part together, here, in this process, before they are
+    located and masked. It must not wait for anything.
     """
-    gathered = _Gathered(progress)
+    gathered = _Gathered(progress, found)
     try:
         _run(source, matcher, jobs, executor, gathered)
     except KeyboardInterrupt:
@@ -135,8 +142,13 @@ class _Done:
 class _Tally:
     """Reads one part and counts; what it has so far is never lost."""
 
-    def __init__(self, matcher: Matching, tick: Callable[[int], None] | None = None) -> None:
-        self._matcher, self._tick = matcher, tick
+    def __init__(
+        self,
+        matcher: Matching,
+        tick: Callable[[int], None] | None = None,
+        found: Found | None = None,
+    ) -> None:
+        self._matcher, self._tick, self._found = matcher, tick, found
         self._findings: list[Finding] = []
         self._skipped: list[Skipped] = []
         self._notes: list[str] = []
@@ -170,11 +182,14 @@ class _Tally:
             self._match(item)
 
     def _match(self, chunk: Chunk) -> None:
+        before = len(self._findings)
         try:
             self._findings.extend(self._matcher.find(chunk))
         except Exception as error:  # its text is not shown: it could quote what was scanned
             what = chunk.origin.path or chunk.origin.kind
             self._skipped.append(Skipped(what, f"matching failed: {type(error).__name__}"))
+        if self._found and len(self._findings) > before:
+            self._found(self._findings[before:])
         self._stats += _stats_of(chunk, self._origin)
         self._origin = chunk.origin
         if self._tick:
@@ -194,8 +209,8 @@ def _stats_of(chunk: Chunk, before: Origin | None) -> Stats:
 class _Gathered:
     """What the parts brought, in the parent."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress | None, found: Found | None = None) -> None:
+        self._progress, self._found = progress, found
         self._results: dict[tuple[object, ...], Finding] = {}
         self._rest = ScanResult()
         self._tally: _Tally | None = None
@@ -206,11 +221,13 @@ class _Gathered:
 
     def tally(self, matcher: Matching) -> _Tally:
         """A tally for a part that is read here, so that an interruption does not lose what it has."""
-        self._tally = _Tally(matcher, self._tick if self._progress else None)
+        self._tally = _Tally(matcher, self._tick if self._progress else None, self._found)
         return self._tally
 
     def take(self, done: _Done) -> None:
         """One more part is done."""
+        if self._found and self._tally is None and done.parcel.findings:  # read elsewhere: nobody has told it yet
+            self._found(done.parcel.findings)
         self._tally = None
         self._parts_done += 1
         self._add(done)
@@ -377,4 +394,4 @@ def _located(source: Source, result: ScanResult) -> ScanResult:
     return merge([result, ScanResult(skipped=(Skipped("who brought the keys in, and when", reason),))])
 
 
-__all__ = ["SMALL", "Matching", "Progress", "scan", "scrub"]
+__all__ = ["SMALL", "Found", "Matching", "Progress", "scan", "scrub"]

@@ -46,6 +46,24 @@ def _private(about: os.stat_result) -> bool:
     return about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
+def own_config() -> Path | None:
+    """The user's own configuration file, None when there is none: `keysweep/config.toml` in `XDG_CONFIG_HOME` (default
+    `~/.config`), on Windows in `APPDATA`. Raises `ConfigError` for one that others can write."""
+    named = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME", "")
+    path = Path(named or str(Path("~/.config").expanduser())) / "keysweep" / "config.toml"
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    if not path.is_absolute() or not stat.S_ISREG(about.st_mode):
+        return None
+    if not _private(about):
+        from scanner.errors import ConfigError  # noqa: PLC0415 - start-up
+
+        raise ConfigError(f"{path}: others can write it; `chmod go-w` it, and see that it is yours")
+    return path
+
+
 def read(name: str) -> bytes | None:
     """The content of a cached file, None when there is none that can be trusted."""
     where = folder()
