@@ -39,6 +39,9 @@ Found = Callable[[Sequence[Finding]], None]
 SMALL = 8 * 1024 * 1024
 """Work below this many bytes is done before worker processes would have started."""
 
+INTERRUPTED = "the scan"
+"""What a result names as not read when somebody stopped it."""
+
 _PARTS_A_JOB = 8  # enough that no worker waits long for the last one, few enough to cost nothing
 _PART = 4 * 1024 * 1024  # large work is cut finer, so that its progress can be told
 _DIED = "a worker process died while reading it"
@@ -238,7 +241,7 @@ class _Gathered:
         if self._tally:
             self._add(self._tally.done())
         parts = f"{self._parts_done} of {self._parts or '?'} parts were read"
-        self._rest = merge([self._rest, ScanResult(skipped=(Skipped("the scan", f"interrupted: {parts}"),))])
+        self._rest = merge([self._rest, ScanResult(skipped=(Skipped(INTERRUPTED, f"interrupted: {parts}"),))])
 
     def result(self) -> ScanResult:
         return merge([self._rest, ScanResult(findings=tuple(self._results.values()))])
@@ -394,4 +397,4 @@ def _located(source: Source, result: ScanResult) -> ScanResult:
     return merge([result, ScanResult(skipped=(Skipped("who brought the keys in, and when", reason),))])
 
 
-__all__ = ["SMALL", "Found", "Matching", "Progress", "scan", "scrub"]
+__all__ = ["INTERRUPTED", "SMALL", "Found", "Matching", "Progress", "scan", "scrub"]

@@ -281,10 +281,10 @@ class TestText:
         active = [made(f"{n}", secret=secret, validity=Validity("active", "accepted")) for n in range(2)]
         dead, late = (made(s, validity=v) for s, v in (("c", Validity("inactive", "revoked")), ("d", TIMEOUT)))
         assert text(judged(*active, dead, late)).splitlines()[-1] == (
-            "Found 3 keys in 4 places: 4 high. Their providers say: 1 active, 1 unknown, 1 inactive."
+            "Found 3 keys in 4 places: 4 high. By status: 1 active, 1 unknown, 1 inactive."
         )
         assert text(judged(dead, late, policy=Policy(fail_on=frozenset({FailOn.ACTIVE})))).splitlines()[-1] == (
-            "Found 2 keys in 2 places: 2 high. Their providers say: 1 unknown, 1 inactive. "
+            "Found 2 keys in 2 places: 2 high. By status: 1 unknown, 1 inactive. "
             "None of them fails (fail-on active). Whether 1 finding would fail could not be found out."
         )
 

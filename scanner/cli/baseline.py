@@ -59,6 +59,7 @@ def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
       keysweep baseline create --files . --reason 'known, rotated in March' --expires 2027-03-01
     """
     session = Session(wanted)
+    session.refuse_verify("baseline")
     path = session.baseline_path
     if path.exists() and not force:
         raise ConfigError(f"{path}: there is a baseline; `baseline update` keeps its reasons, --force drops them")
@@ -83,6 +84,7 @@ def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
       keysweep baseline update --prune
     """
     session = Session(wanted)
+    session.refuse_verify("baseline")
     return _update(session, store.load(session.baseline_path), place, tree, reason, _date(expires), prune=prune)
 
 
@@ -97,6 +99,7 @@ def show(wanted: Wanted) -> int:
       keysweep baseline show --baseline old.baseline
     """
     session = Session(wanted)
+    session.refuse_verify("baseline")
     known = store.load(session.baseline_path)
     today = datetime.now(UTC).date()
     for entry in known.entries:

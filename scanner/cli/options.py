@@ -29,6 +29,8 @@ class Wanted:
     no_inline_allow: bool = False
     baseline: Path | None = None
     no_baseline: bool = False
+    verify: bool = False
+    verify_plan: bool = False
     report: tuple[str, ...] = ()
     group: str = "file"
     jobs: int | None = None
@@ -47,7 +49,8 @@ _OPTIONS = (
                  help="text, json, sarif, github, markdown, junit, gitlab or csv; to PATH or standard output. "
                  "May be given several times.  [default: text]"),
     click.option("--fail-on", multiple=True, metavar="WHAT",
-                 help="What makes the exit code 1: any, live, never, or a severity and worse.  [default: any]"),
+                 help="What makes the exit code 1: any, live, active, unknown, never, or a severity and worse.  "
+                 "[default: any]"),
     click.option("--min-severity", type=_SEVERITIES, help="Report only this severity and worse.  [default: note]"),
     click.option("--min-confidence", type=click.Choice(["high", "medium", "low"]),
                  help="Report only what is at least so sure.  [default: low]"),
@@ -65,6 +68,10 @@ _OPTIONS = (
     click.option("--config", type=_PATH, metavar="FILE",
                  help="Configuration.  [default: .keysweep.toml or pyproject.toml, here or above]"),
     click.option("--no-config", is_flag=True, help="Use no configuration file."),
+    click.option("--verify", is_flag=True,
+                 help="Ask the providers whether the keys still work. Says first which hosts are asked."),
+    click.option("--verify-plan", is_flag=True,
+                 help="Say what --verify would ask whom, and ask nobody."),
     click.option("--group", type=click.Choice(["file", "secret"]), default="file", show_default=True,
                  help="How the text report is grouped."),
     click.option("--jobs", "-j", type=click.IntRange(0), metavar="N",

@@ -1,4 +1,5 @@
-"""A line on the terminal that tells how far a long scan is. Shows itself only after a moment, and cleans up."""
+"""A line on the terminal that tells how far a long scan, or the asking after it, is. Shows itself only after a moment,
+and cleans up."""
 
 from __future__ import annotations
 
@@ -29,9 +30,31 @@ class Progress:
         share = done / total if total else 0.0
         bar = "#" * round(share * 24)
         left = f", {duration(took / share - took)} left" if share > 0.02 else ""
-        line = f"[{bar:<24}] {share:4.0%}  {amount(size)}, {amount(round(size / took))}/s{left}"
+        self._draw(f"[{bar:<24}] {share:4.0%}  {amount(size)}, {amount(round(size / took))}/s{left}")
+
+    def keys(self, done: int, total: int) -> None:
+        """The same for keys that providers are asked about."""
+        now = time.monotonic()
+        if not self._wanted or now - self._begun < _AFTER or now - self._drawn_at < _EVERY:
+            return
+        self._drawn_at, self._drawn = now, True
+        bar = "#" * round(24 * done / total if total else 24)
+        self._draw(f"[{bar:<24}] {done:,} of {total:,} keys asked about")
+
+    def say(self, sentence: str) -> None:
+        """A line of its own on standard error, above the bar."""
+        self._wipe()
+        sys.stderr.write(f"keysweep: {sentence}\n")
+        sys.stderr.flush()
+
+    def _draw(self, line: str) -> None:
         sys.stderr.write(f"\r{line:<78}")
         sys.stderr.flush()
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            sys.stderr.write(f"\r{'':<78}\r")
+            sys.stderr.flush()
 
     def __enter__(self) -> Progress:
         return self
@@ -39,9 +62,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._drawn:
-            sys.stderr.write(f"\r{'':<78}\r")
-            sys.stderr.flush()
+        self._wipe()
 
     @property
     def took(self) -> float:

@@ -19,14 +19,16 @@ from scanner.config import IDENTITY_KEY, Config, load_config, load_config_file
 from scanner.errors import UsageError
 from scanner.identity import Identities
 from scanner.matcher import Matcher
-from scanner.models import Confidence, ScanResult, Severity
+from scanner.models import Confidence, ScanResult, Severity, Skipped
+from scanner.pipeline import INTERRUPTED as INTERRUPTED_SCAN
 from scanner.pipeline import scan
-from scanner.policy import Decision, decide, parse_fail_on
+from scanner.policy import Decision, FailOn, decide, parse_fail_on
 from scanner.reports.interface import count
 from scanner.rule import RuleSet, load_rules
 from scanner.sources.interface import Source
 
 if TYPE_CHECKING:
+    from scanner.cli.asking import Asking
     from scanner.sources.change import Change
 
 
@@ -38,6 +40,7 @@ class Session:
         self._targets = [_target(text) for text in wanted.report or self.config.report or ("text",)]
         if sum(path is None for _, path in self._targets) > 1:
             raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
+        self._progress = Progress(self._shows_progress())
 
     @cached_property
     def config(self) -> Config:
@@ -66,6 +69,30 @@ class Session:
         return Matcher(self.rules, self.config.engine)
 
     @property
+    def verifying(self) -> bool:
+        """Whether providers are asked, and not only a plan is made."""
+        return self.wanted.verify and not self.wanted.verify_plan
+
+    def refuse_verify(self, command: str) -> None:
+        """Raises UsageError when a command is to ask providers that has no use for their answers."""
+        if self.wanted.verify or self.wanted.verify_plan:
+            raise UsageError(f"{command} asks no provider: --verify is for commands that scan, such as keysweep files")
+
+    @cached_property
+    def asking(self) -> Asking | None:
+        """The questions of this run, None when nobody is to be asked, nor a plan to be made. What it needs is loaded
+        only then."""
+        if not (self.wanted.verify or self.wanted.verify_plan):
+            return None
+        from scanner.cli.asking import Asking, trust  # noqa: PLC0415 - see above
+
+        def say(sentence: str) -> None:
+            if not self.wanted.quiet:
+                self._progress.say(sentence)
+
+        return Asking(trust(self.wanted, self.config, self.rules), self.config.policy(), say)
+
+    @property
     def pepper(self) -> bytes:
         """The secret that a team may mix into identities (environment variable)."""
         return os.environ.get(IDENTITY_KEY, "").encode()
@@ -91,10 +118,15 @@ class Session:
     # --- running ---
 
     def scan(self, source: Source) -> ScanResult:
-        """Reads the source, with a progress bar and a summary on standard error."""
-        with Progress(self._shows_progress()) as progress:
-            result = scan(source, self.matcher, jobs=self.jobs, progress=progress)
-            if hasattr(source, "new"):
+        """Reads the source, with a progress bar and a summary on standard error. Questions to providers begin
+        meanwhile, unless it takes the end of the scan to know what is new."""
+        if FailOn.ACTIVE in self.config.fail_on and not (self.wanted.verify or self.wanted.verify_plan):
+            raise UsageError("fail-on active needs --verify: no key is known to be active when nobody is asked")
+        change = hasattr(source, "new")
+        begin = self.asking.begin if self.asking and self.verifying and not change else None
+        with self._progress as progress:
+            result = scan(source, self.matcher, jobs=self.jobs, progress=progress, found=begin)
+            if change:
                 result = self._only_new(source, result)
         if not self.wanted.quiet:
             self._tell(result, progress.took)
@@ -109,18 +141,51 @@ class Session:
         return new_findings(cast("Change", source), result, self.matcher, jobs=self.jobs)
 
     def judge(self, result: ScanResult, *, whole: bool) -> Decision:
-        """What the policy and the baseline make of it."""
+        """What the policy and the baseline make of it, and the providers, when they are to be asked."""
         known: Known = NOTHING_KNOWN
         baseline = self.baseline()
         if baseline is not None:
             known = match(baseline, result.findings, baseline.identities(self.pepper, self.matcher.mask))
-        return decide(result, self.config.policy(whole=whole), known, today=datetime.now(UTC).date())
+        today = datetime.now(UTC).date()
+        decision = decide(result, self.config.policy(whole=whole), known, today=today)
+        if self.asking is None or not self.verifying:
+            return decision
+        asked = self._asked(self.asking, decision)
+        return decide(asked, self.config.policy(whole=whole), known, today=today)
+
+    def _asked(self, asking: Asking, decision: Decision) -> ScanResult:
+        """The result with what providers say of the findings that are reported; nobody is asked about others."""
+        from scanner.cli.asking import INTERRUPTED  # noqa: PLC0415 - only who verifies needs it
+
+        result = decision.result
+        stop = any(item.what == INTERRUPTED_SCAN for item in result.skipped)
+        with self._progress as progress:
+            answered = asking.finish(decision.findings, progress, stop=stop)
+        told = {id(before): after for before, after in zip(decision.findings, answered, strict=True)}
+        lost = (Skipped("the checks of keys", INTERRUPTED),) if asking.interrupted else ()
+        return replace(
+            result,
+            findings=tuple(told.get(id(finding), finding) for finding in result.findings),
+            skipped=tuple(sorted({*result.skipped, *lost})),
+            notes=tuple(sorted({*result.notes, *asking.notes})),
+        )
 
     def run(self, source: Source, *, whole: bool = False) -> int:
         """Scans, judges, writes every report and returns the exit code."""
         decision = self.judge(self.scan(source), whole=whole)
+        if self.wanted.verify_plan:
+            self._show_plan(decision)
         self.write(decision)
         return int(decision.exit_code)
+
+    def _show_plan(self, decision: Decision) -> None:
+        """The plan takes the place of the report on standard output; reports that go to files are written."""
+        from scanner.cli.asking import shown  # noqa: PLC0415 - only who verifies needs it
+
+        if self.asking is not None:
+            sys.stdout.write(shown(self.asking.plan(decision.findings)))
+            sys.stdout.flush()
+        self._targets = [target for target in self._targets if target[1] is not None]
 
     def write(self, decision: Decision) -> None:
         """Writes every report that was asked for; files first, so that a broken pipe loses none of them."""

@@ -128,7 +128,7 @@ class _Page:
         if finding.decoded:
             yield f"Decoded from {', then '.join(map(self._foreign, finding.decoded))}"
         if verified(finding):
-            yield f"Its provider says: {self._foreign(validity(finding.validity))}"
+            yield f"Status: {self._foreign(validity(finding.validity))}"
         if finding.history is not None:
             phrases = ", ".join(life(finding.history, self._foreign))
             yield phrases[:1].upper() + phrases[1:]

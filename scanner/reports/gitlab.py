@@ -113,7 +113,7 @@ def _description(finding: Finding, options: Options) -> str:
     if finding.decoded:
         parts.append(f"Decoded from {_quoted(', then '.join(finding.decoded), options)}.")
     if verified(finding):
-        parts.append(f"Its provider says: {_quoted(validity(finding.validity), options)}.")
+        parts.append(f"Status: {_quoted(validity(finding.validity), options)}.")
     if finding.history is not None and not finding.history.in_head:
         parts.append("It is no longer in HEAD, but still in the history.")
     parts.append("Whoever has a copy of the repository, a fork or a log has the key.")

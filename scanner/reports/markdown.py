@@ -29,7 +29,7 @@ _LIST_ROOM = 75_000  # for each of six lists, half of it together
 _MAX_LISTED, _MAX_FOREIGN = 100, 300
 _T = TypeVar("_T")
 _COLUMNS = ("Severity", "What", "Where", "Key", "Live or test", "Introduced")
-_STATUS = "Its provider says"  # a column of its own, once somebody was asked
+_STATUS = "Status"  # a column of its own, once somebody was asked
 
 
 def render(decision: Decision, rules: RuleSet, options: Options) -> str:

@@ -171,7 +171,7 @@ class _Log:
             exactly = f": {self._foreign(finding.location.path)}" if finding.origin.kind in _NO_FILE else ""
             parts.append(f"It stands {where(finding)}, not in a file's content{exactly}.")
         if verified(finding):
-            parts.append(f"Its provider says: {self._foreign(validity(finding.validity))}.")
+            parts.append(f"Status: {self._foreign(validity(finding.validity))}.")
         history = finding.history
         if history is not None and history.introduced is not None:
             since = f"In the history since {self._foreign(history.introduced.date)[:10]}"

@@ -57,7 +57,7 @@ def _found(decision: Decision, fingerprints: Fingerprints) -> str:
     sentence = f"Found {count(keys, 'key')} in {count(len(found), 'place')}: {', '.join(kinds)}{test}."
     said = statuses(found, fingerprints)
     if said:
-        sentence += f" Their providers say: {said}."
+        sentence += f" By status: {said}."
     if len(failing) < len(found):
         which = f"{len(failing):,} of them" if failing else "None of them"
         sentence += f" {which} {'fail' if len(failing) > 1 else 'fails'} (fail-on {conditions(decision)})."
