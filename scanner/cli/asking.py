@@ -144,9 +144,7 @@ class Asking:
         asked = ", ".join(f"{number:,} at {host}" for host, number in sorted(hosts.items()))
         left = sum(item.keys for item in plan.not_asked)
         rest = (
-            f"; {count(left, 'key')} {'is' if left == 1 else 'are'} not asked about (--verify-plan says why)"
-            if left
-            else ""
+            f"; {count(left, 'key')} {'is' if left == 1 else 'are'} not asked about (a plan says why)" if left else ""
         )
         self._say(f"asking about {count(plan.keys, 'key')}{': ' if asked else ''}{asked}{rest}")
 

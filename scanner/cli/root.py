@@ -19,6 +19,8 @@ COMMANDS = {
     "baseline": ("scanner.cli.baseline", "baseline"),
     "explain": ("scanner.cli.explain", "explain"),
     "rules": ("scanner.cli.rules", "rules"),
+    "verify": ("scanner.cli.verify", "verify"),
+    "recheck": ("scanner.cli.recheck", "recheck"),
     "completion": ("scanner.cli.completion", "completion"),
     "action": ("scanner.cli.action", "action"),
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from scanner import checks
+from scanner.checksums import CHECKSUMS
 from scanner.reports.interface import count
 from scanner.rule import Rule, RuleSet, load_rules
 
@@ -197,5 +198,5 @@ def list_checks() -> None:
     """
     for name in sorted(checks.NAMES):
         click.echo(f"{name:<12}  {'on for every rule' if name in checks.DEFAULTS else 'asked for by a rule'}")
-    for name, kind in sorted(checks.CHECKSUMS.items()):
+    for name, kind in sorted(CHECKSUMS.items()):
         click.echo(f"checksum: {name:<12}  {kind.about}")

@@ -40,7 +40,12 @@ class Session:
         self._targets = [_target(text) for text in wanted.report or self.config.report or ("text",)]
         if sum(path is None for _, path in self._targets) > 1:
             raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
-        self._progress = Progress(self._shows_progress())
+        self.progress = Progress(self._shows_progress())
+
+    @property
+    def reports_to_output(self) -> bool:
+        """Whether a report goes to standard output."""
+        return any(path is None for _, path in self._targets)
 
     @cached_property
     def config(self) -> Config:
@@ -88,7 +93,7 @@ class Session:
 
         def say(sentence: str) -> None:
             if not self.wanted.quiet:
-                self._progress.say(sentence)
+                self.progress.say(sentence)
 
         return Asking(trust(self.wanted, self.config, self.rules), self.config.policy(), say)
 
@@ -124,7 +129,7 @@ class Session:
             raise UsageError("fail-on active needs --verify: no key is known to be active when nobody is asked")
         change = hasattr(source, "new")
         begin = self.asking.begin if self.asking and self.verifying and not change else None
-        with self._progress as progress:
+        with self.progress as progress:
             result = scan(source, self.matcher, jobs=self.jobs, progress=progress, found=begin)
             if change:
                 result = self._only_new(source, result)
@@ -159,7 +164,7 @@ class Session:
 
         result = decision.result
         stop = any(item.what == INTERRUPTED_SCAN for item in result.skipped)
-        with self._progress as progress:
+        with self.progress as progress:
             answered = asking.finish(decision.findings, progress, stop=stop)
         told = {id(before): after for before, after in zip(decision.findings, answered, strict=True)}
         lost = (Skipped("the checks of keys", INTERRUPTED),) if asking.interrupted else ()

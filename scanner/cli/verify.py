@@ -1,0 +1,136 @@
+"""`keysweep verify`: does one key still work?"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from scanner.cli.asking import Asking, shown, trust
+from scanner.cli.options import Wanted
+from scanner.cli.progress import Progress
+from scanner.cli.session import Session
+from scanner.errors import UsageError
+from scanner.models import Finding
+from scanner.policy import Policy, answer_code
+from scanner.recognition import LONGEST, recognise, with_parts
+from scanner.reports.text_safety import printable
+from scanner.reports.words import headline, meaning
+from scanner.rule import Rule
+
+
+@click.command()
+@click.argument("key", nargs=-1, metavar="")
+@click.option("--rule", "rule_id", default="", metavar="RULE", help="Whose key it is, where several rules fit.")
+@click.option("--part", "parts", multiple=True, metavar="NAME=VALUE",
+              help="Another value that the key needs: an account id, a host.")
+@click.option("--part-env", "secret_parts", multiple=True, metavar="NAME=VARIABLE",
+              help="A secret one, from that environment variable.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say who would be asked, and ask nobody.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--rules", "extra", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="Rule file or folder of your own, in addition.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Configuration; without it only the user's own is read.")  # fmt: skip
+def verify(
+    key: tuple[str, ...],
+    rule_id: str,
+    parts: tuple[str, ...],
+    secret_parts: tuple[str, ...],
+    only_plan: bool,
+    as_json: bool,
+    extra: tuple[Path, ...],
+    config: Path | None,
+) -> int:
+    """Ask a key's provider whether it still works. The key comes from standard input, never from an argument.
+
+    The exit code is 1 when it works, 0 when its provider calls it dead, 3 when that is not known.
+
+    \b
+    Examples:
+      keysweep verify < key.txt
+      pass show acme/token | keysweep verify --rule github-personal-access-token
+      keysweep verify --plan < key.txt
+    """
+    if key:
+        raise UsageError(
+            "a key is not taken as an argument: the shell's history keeps it, and every process can read it; "
+            "pass it on standard input, such as keysweep verify < FILE"
+        )
+    wanted = Wanted(config=config, no_config=config is None, rules=extra)
+    session = Session(wanted)
+    finding = recognise(_read(), session.rules, rule_id)
+    rule = session.rules.get(finding.rule_id)
+    finding = with_parts(finding, rule, _pairs(parts, "--part"), shown=True)
+    finding = with_parts(finding, rule, _from_environment(secret_parts), shown=False)
+    asking = Asking(trust(wanted, session.config, session.rules), Policy(), _say)
+    if only_plan:
+        click.echo(shown(asking.plan([finding])), nl=False)
+        return 0
+    (answered,) = asking.finish([finding], Progress(sys.stderr.isatty()))
+    click.echo(_json(answered, rule) if as_json else _text(answered, rule))
+    return int(answer_code([answered]))
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"keysweep: {printable(sentence)}", err=True)
+
+
+def _read() -> bytes:
+    if sys.stdin.isatty():
+        text: str = click.prompt("Key (not shown)", hide_input=True, err=True)
+        return text.encode("utf-8", "surrogateescape")
+    return sys.stdin.buffer.read(LONGEST + 1)
+
+
+def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+    pairs = [text.partition("=") for text in texts]
+    if not all(name and separator and value for name, separator, value in pairs):
+        raise UsageError(f"{option} wants a name and a value: {option} NAME=VALUE")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _from_environment(texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    found = []
+    for name, variable in _pairs(texts, "--part-env"):
+        if not os.environ.get(variable):
+            raise UsageError(f"--part-env {name}: the environment variable '{variable[:60]}' is not set")
+        found.append((name, os.environ[variable]))
+    return found
+
+
+def _text(finding: Finding, rule: Rule) -> str:
+    said = finding.validity
+    rows = [
+        ("key", finding.masked),
+        ("rule", f"{finding.rule_id}, {headline(finding)}"),
+        ("status", f"{said.status} ({said.reason}): {meaning(said)}"),
+        ("remark", said.detail),
+        ("asked", said.endpoint),
+        ("answer", f"HTTP {said.http_status}" if said.http_status else ""),
+        ("when", said.asked),
+        *finding.facts,
+        ("expires", finding.expires),
+        ("revoke", rule.rotate if said.status != "inactive" else ""),
+    ]
+    return "\n".join(f"{printable(name):>8}  {printable(text)}" for name, text in rows if text)
+
+
+def _json(finding: Finding, rule: Rule) -> str:
+    said = finding.validity
+    return json.dumps(
+        {
+            "rule": finding.rule_id, "provider": finding.provider, "title": finding.title, "key": finding.masked,
+            "environment": finding.environment or "unknown",
+            "validity": {
+                "status": said.status, "reason": said.reason, "endpoint": said.endpoint,
+                "http_status": said.http_status, "asked": said.asked, "detail": said.detail,
+            },
+            "facts": [{"name": name, "text": text} for name, text in finding.facts],
+            "expires": finding.expires, "rotate": rule.rotate,
+        },
+        indent=2,
+    )  # fmt: skip

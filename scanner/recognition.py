@@ -1,0 +1,104 @@
+"""One key by itself, outside of any file: which rule's it is, as the finding that the rule would make of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from scanner.errors import UsageError
+from scanner.matcher import Matcher
+from scanner.models import Chunk, Finding, Origin, ScanResult, Secret
+from scanner.parts import absorb
+from scanner.rule import Rule, RuleSet
+
+LONGEST = 1 << 20
+"""So many bytes are looked at: the largest keys are files of JSON with a private key inside."""
+
+_NAMED = 12  # rules that an error lists
+
+
+def recognise(data: bytes, rules: RuleSet, rule_id: str = "") -> Finding:
+    """The one key in `data`: text in which a rule finds it (a line of an .env file, a JSON file), or the key itself.
+
+    With `rule_id` it is that rule's. The other values that it needs are taken from the text only, where there is some.
+    Raises `UsageError` when there is none, or more than one, or its rule cannot be told; never quotes the data.
+    """
+    text = data.strip()
+    if not text:
+        raise UsageError("there is no key: standard input is empty")
+    if len(data) > LONGEST:
+        raise UsageError(f"standard input is larger than {LONGEST >> 10} KiB: pass one key; keysweep stdin scans more")
+    if rule_id:
+        rule = rules.get(rule_id)
+        found = [one for one in _keys(Matcher(rules), data) if one.rule_id == rule.id]
+        found = found or list(_alone(rule, rules, text))
+        return _only(found, f"there is no key of rule {rule.id} in it; `keysweep rules show` says how one looks")
+    found = list(_keys(Matcher(rules), data))
+    if len(found) > 1:
+        found = [one for one in found if rules.get(one.rule_id).verify_data] or found
+    if not found:
+        fitting = [rule for rule in rules if rule.verify_data and _fits(rule, text)]
+        if len(fitting) > 1:
+            raise UsageError(f"{len(fitting)} rules know keys of this form: say which with --rule ({_list(fitting)})")
+        found = [one for rule in fitting for one in _alone(rule, rules, text)]
+    return _only(found, "no rule recognises a key in it; name its rule with --rule (`keysweep rules list`)")
+
+
+def with_parts(finding: Finding, rule: Rule, given: Iterable[tuple[str, str]], *, shown: bool) -> Finding:
+    """The finding with other values that its key needs. Raises `UsageError` for one that its rule does not know, and
+    for a secret one when they will be `shown`."""
+    parts, known = dict(finding.parts), {part.name: part for part in rule.parts}
+    for name, value in given:
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise UsageError(f"rule {rule.id} has no part '{name[:40]}'; it has: {names}")
+        if shown and not known[name].shown:
+            raise UsageError(f"part '{name}' is secret: pass it with --part-env {name}=VARIABLE")
+        parts[name] = Secret(value.encode("utf-8", "surrogateescape"))
+    return replace(finding, parts=tuple(parts.items()))
+
+
+def _keys(matcher: Matcher, data: bytes, path: str = "") -> Iterator[Finding]:
+    """The different keys in some text, ids that belong to a secret left out."""
+    found = tuple(matcher.find(Chunk(data, Origin(path))))
+    different = {(one.rule_id, one.key): one for one in absorb(ScanResult(found)).findings}
+    yield from different.values()
+
+
+def _alone(rule: Rule, rules: RuleSet, key: bytes) -> Iterator[Finding]:
+    """The key as the rule finds it, by itself or in one of the rule's own examples, whose other values do not count."""
+    partners = {name for part in rule.parts for name in part.rules}
+    matcher = Matcher(RuleSet([rule, *(other for other in rules if other.id in partners and other.id != rule.id)]))
+    places = ((_PLACE.sub(lambda _: key, example.text.encode()), example.path) for example in rule.examples)
+    for text, path in ((key, ""), *places):
+        for one in _keys(matcher, text, path):
+            if one.rule_id == rule.id and one.key.reveal() == key:
+                names = {part.name for part in rule.parts}
+                facts = tuple(fact for fact in one.facts if fact[0] not in names)
+                yield replace(one, parts=(), facts=facts, absorbed=(), variable="", text="")
+                return
+
+
+_PLACE = re.compile(rb"\{key(?::(?:live|test))?\}")
+
+
+def _fits(rule: Rule, key: bytes) -> bool:
+    return len(key) <= rule.most and re.fullmatch(rule.pattern.encode("ascii"), key) is not None
+
+
+def _only(found: list[Finding], otherwise: str) -> Finding:
+    if not found:
+        raise UsageError(otherwise)
+    if len(found) > 1:
+        ids = ", ".join(sorted({one.rule_id for one in found})[:_NAMED])
+        raise UsageError(f"there are {len(found)} keys in it ({ids}): pass one; keysweep stdin --verify asks about all")
+    return found[0]
+
+
+def _list(rules: list[Rule]) -> str:
+    names = [rule.id for rule in rules]
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+__all__ = ["LONGEST", "recognise", "with_parts"]
