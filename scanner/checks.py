@@ -6,16 +6,15 @@ passes, or the reason why it is no leak, in words for `keysweep explain`. Reason
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+
+from scanner.checksums import CHECKSUMS, is_base58check, is_luhn, is_macaroon, unpad
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,50 +181,6 @@ def reject(kinds: tuple[str, ...]) -> Check:
     return check
 
 
-_DIGITS62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def _base62(number: int, width: int) -> bytes:
-    out = bytearray()
-    while number:
-        number, digit = divmod(number, 62)
-        out.append(_DIGITS62[digit])
-    return bytes(reversed(out)).rjust(width, b"0")
-
-
-def _crc32_base62(key: bytes) -> bytes:
-    """The last six characters of a key whose 30 (or more) characters before them are `key`'s body.
-
-    GitHub documents it: CRC32 of the random part, base 62, padded with zeros to six characters
-    (https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/).
-    npm uses the same form.
-    """
-    body = key[:-6].rsplit(b"_", 1)[-1]
-    return _base62(zlib.crc32(body), 6)
-
-
-def _crc32_grafana(key: bytes) -> bytes:
-    """The last eight characters of a `glsa_` token: CRC32, its bytes in little-endian order, in hexadecimal
-    (https://github.com/grafana/grafana, package satokengen)."""
-    return zlib.crc32(key[:-9]).to_bytes(4, "little").hex().encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """A format's own checksum: the last `width` bytes of the key are what `of(key)` says they should be."""
-
-    width: int
-    of: Callable[[bytes], bytes]
-    about: str
-
-
-CHECKSUMS: dict[str, Checksum] = {
-    "github": Checksum(6, _crc32_base62, "CRC32 of the random part in base 62, the key's last six characters"),
-    "grafana": Checksum(8, _crc32_grafana, "CRC32 of all before the last underscore, eight hexadecimal digits"),
-    "atlassian": Checksum(8, lambda key: b"%08X" % zlib.crc32(key[:-8]), "CRC32 of all before the last eight digits"),
-}
-
-
 def checksum(name: str) -> Check:
     """The key's own checksum holds."""
     kind = CHECKSUMS[name]
@@ -234,15 +189,6 @@ def checksum(name: str) -> Check:
         return "" if candidate.key[-kind.width :] == kind.of(candidate.key) else f"its checksum ({name}) is wrong"
 
     return check
-
-
-def unpad(value: bytes) -> bytes | None:
-    """Decodes base64 of either alphabet, padded or not; None when it is none."""
-    text = value.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
-    try:
-        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def is_base64(candidate: Candidate) -> str:
@@ -260,6 +206,23 @@ def is_jwt(candidate: Candidate) -> str:
     if not isinstance(header, dict) or not isinstance(payload, dict) or "alg" not in header:
         return "it is no JSON Web Token: the header names no algorithm"
     return ""
+
+
+def base58check(candidate: Candidate) -> str:
+    """The secret is Base58Check: base 58, the last four bytes of which are a double SHA-256 of the rest (Bitcoin)."""
+    return "" if is_base58check(candidate.secret) else "its Base58Check checksum is wrong"
+
+
+def luhn(candidate: Candidate) -> str:
+    """The secret's digits pass the Luhn check (ISO/IEC 7812): card numbers."""
+    return "" if is_luhn(candidate.secret) else "its check digit (Luhn) is wrong"
+
+
+def macaroon(candidate: Candidate) -> str:
+    """The secret, or the key, is a macaroon of version 2 in base64: packets with a location, an identifier and a
+    signature of 32 bytes (libmacaroons)."""
+    held = any(is_macaroon(unpad(text) or b"") for text in (candidate.secret, candidate.key))
+    return "" if held else "it is no macaroon: its packets do not add up"
 
 
 def is_random(candidate: Candidate) -> str:
@@ -294,7 +257,14 @@ def build(name: str, value: object) -> Check | None:
     raise ValueError(f"there is no check '{name}'; there are: {', '.join(sorted(NAMES))}")
 
 
-_FLAGS: dict[str, Check] = {"base64": is_base64, "jwt": is_jwt, "random": is_random}
+_FLAGS: dict[str, Check] = {
+    "base64": is_base64,
+    "base58check": base58check,
+    "jwt": is_jwt,
+    "luhn": luhn,
+    "macaroon": macaroon,
+    "random": is_random,
+}
 _LISTS: dict[str, tuple[Callable[[tuple[str, ...]], Check], object]] = {
     "needs": (needs, _CLASSES),
     "reject": (reject, _KINDS),

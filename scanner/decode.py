@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scanner.checks import unpad
+from scanner.checksums import unpad
 
 MAX_DECODED = 8 << 20
 """No decoding yields more bytes than this (a compression bomb stops there)."""

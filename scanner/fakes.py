@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from scanner import checks, pattern
+from scanner import pattern
+from scanner.checksums import CHECKSUMS, macaroon, unpad
 from scanner.errors import KeysweepError
 from scanner.probe import Attempt, Probe
 from scanner.rule import Example, Rule
@@ -42,7 +43,7 @@ class KeyMaker:
         self._tree: Any = pattern.parse(rule.pattern)
         self._pattern = re.compile(rule.pattern.encode("ascii"))
         self._probe = Probe(rule)
-        self._checksum = next((checks.CHECKSUMS[str(value)] for name, value in rule.checks if name == "checksum"), None)
+        self._checksum = next((CHECKSUMS[str(value)] for name, value in rule.checks if name == "checksum"), None)
 
     def make(self, environment: str = "", *, synthetic: bool = False) -> Fake:
         """A key that passes the rule's own checks; of `environment` where that is named; recognisable as ours when
@@ -57,6 +58,8 @@ class KeyMaker:
 
     def _draw(self, environment: str, synthetic: bool) -> Fake | None:
         drawn = self._web_token() if ("jwt", True) in self.rule.checks else pattern.sample(self._tree, self._rng)
+        if ("macaroon", True) in self.rule.checks:
+            drawn = self._macaroon(drawn)
         found = self._pattern.fullmatch(drawn)
         if found is None:
             return None
@@ -81,6 +84,18 @@ class KeyMaker:
         head = json.dumps({"alg": "HS256", "typ": "JWT"}).encode()
         parts = [head, json.dumps(claims).encode(), self._rng.randbytes(32)]
         return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+
+    def _macaroon(self, drawn: bytes) -> bytes:
+        """A macaroon with the location that the drawn one begins with, and a random identifier and signature."""
+        found = self._pattern.fullmatch(drawn)
+        if found is None:
+            return drawn
+        start, end = found.span("secret")
+        length = 4 * 16
+        head = unpad(drawn[start : start + length]) or b""
+        identifier = json.dumps({"version": 1, "user": f"{self._rng.getrandbits(128):032x}"}).encode()
+        made = macaroon(head[3 : 3 + head[2]] if len(head) > 2 else b"", identifier, self._rng.randbytes(32))
+        return drawn[:start] + base64.urlsafe_b64encode(made).rstrip(b"=") + drawn[end:]
 
     def render(self, example: Example) -> tuple[bytes, list[Fake]]:
         """The example's text with fresh keys in its places, and the whole keys among them."""

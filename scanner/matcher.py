@@ -11,13 +11,14 @@ from functools import cached_property
 
 from scanner import decode, parts
 from scanner.checks import entropy
+from scanner.claims import Claims, web_token
 from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
 from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Secret
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Attempt, Probe, Windows
-from scanner.rule import Keyword, Part, RuleSet
+from scanner.rule import Keyword, Part, Rule, RuleSet
 from scanner.tables import Tables
 
 Spans = Iterable[tuple[int, int]]
@@ -208,6 +209,7 @@ class Matcher:
         secret = _secret(hit)
         name = attempt.name if rule.context else assigned_name(hit.data, attempt.start)
         near = self._parts(chunk, hit) if rule.parts else {}
+        said = _claims(rule, key)
         absorbed = [one.hit for part, one in near.items() if part.absorb and one.hit is not None]
         return Finding(
             rule_id=rule.id,
@@ -229,7 +231,11 @@ class Matcher:
             key=Secret(key),
             parts=tuple((part.name, Secret(one.value)) for part, one in near.items()),
             absorbed=tuple((one.attempt.rule.id, Secret(_secret(one))) for one in absorbed),
-            facts=tuple((part.name, show(one.value)) for part, one in near.items() if part.shown),
+            facts=(
+                *((part.name, show(one.value)) for part, one in near.items() if part.shown),
+                *((name, self.mask(text)) for name, text in said.facts),
+            ),
+            expires=said.expires,
         )
 
     def _parts(self, chunk: Chunk, hit: Hit) -> dict[Part, parts.Found]:
@@ -306,6 +312,13 @@ class Matcher:
 
 def _secret(hit: Hit) -> bytes:
     return hit.data[hit.attempt.secret_start : hit.attempt.secret_end]
+
+
+def _claims(rule: Rule, key: bytes) -> Claims:
+    """What the key says of itself, where it is of a kind that does."""
+    if ("jwt", True) not in rule.checks:
+        return Claims()
+    return web_token(key)
 
 
 def _surest(*hits: Hit) -> Confidence:

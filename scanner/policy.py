@@ -6,7 +6,7 @@ Pure: no files, no clock, no environment. The exit code is decided here and nowh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntEnum, StrEnum
 from fnmatch import fnmatchcase
@@ -120,8 +120,9 @@ def decide(result: ScanResult, policy: Policy, known: Known = NOTHING_KNOWN, *, 
     reported: list[Finding] = []
     suppressed: list[Suppressed] = []
     expired: dict[tuple[str, str, str], Entry] = {}
-    for finding in result.findings:
-        entry = known.entry(finding)
+    for found in result.findings:
+        entry = known.entry(found)
+        finding = _aged(found, today)
         why = _suppression(finding, policy, entry, today)
         if why is not None:
             suppressed.append(why)
@@ -193,6 +194,15 @@ def answer_code(findings: Iterable[Finding]) -> Exit:
     if "active" in said:
         return Exit.LEAKS
     return Exit.OK if said == {"inactive"} else Exit.INCOMPLETE
+
+
+def _aged(finding: Finding, today: date) -> Finding:
+    """The finding as it is on that day: a token that says that it has expired is less severe, unless its provider
+    takes it all the same."""
+    over = finding.expires and finding.expires[:10] < today.isoformat() and finding.validity.status != "active"
+    if not over or finding.severity.rank >= Severity.LOW.rank:
+        return finding
+    return replace(finding, severity=Severity.LOW)
 
 
 def _suppression(finding: Finding, policy: Policy, entry: Entry | None, today: date) -> Suppressed | None:

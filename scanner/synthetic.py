@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from scanner import checks
+from scanner.checksums import CHECKSUMS
 from scanner.rule import Rule
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _place(rule: Rule, secret_end: int) -> tuple[int, int, bytes] | None:
     tail = _tail(rule.pattern)
     if tail is None:
         return None
-    width = next((checks.CHECKSUMS[str(value)].width for name, value in rule.checks if name == "checksum"), 0)
+    width = next((CHECKSUMS[str(value)].width for name, value in rule.checks if name == "checksum"), 0)
     if tail.least - width < 2 * MARK:
         return None
     end = secret_end - tail.after - width

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner import checks, naming
+from scanner import checks, checksums, naming
 from scanner.checks import Candidate
 
 PLACEHOLDERS = [
@@ -73,11 +73,56 @@ def test_entropy_of_known_texts() -> None:
 @given(st.text("ABCDEFabcdef0123456789", min_size=30, max_size=30))
 def test_github_checksum(body: str) -> None:
     key = b"ghp_" + body.encode()
-    good = key + checks.CHECKSUMS["github"].of(key + b"000000")
+    good = key + checksums.CHECKSUMS["github"].of(key + b"000000")
     assert not checks.checksum("github")(Candidate(good[4:], good))
     bad = good[:-1] + (b"0" if good[-1:] != b"0" else b"1")
     assert checks.checksum("github")(Candidate(bad[4:], bad))
-    assert checks._base62(zlib.crc32(body.encode()), 6) == good[-6:]
+    assert checksums._in_base(zlib.crc32(body.encode()), 62, 6) == good[-6:]
+
+
+@given(st.binary(min_size=1, max_size=60), st.integers(0, 255))
+def test_base58check(plain: bytes, change: int) -> None:
+    made = checksums.base58check(plain)
+    assert not checks.base58check(Candidate(made, made))
+    spoilt = bytearray(made)
+    spoilt[change % len(made)] = ord("2") if spoilt[change % len(made)] != ord("2") else ord("3")
+    assert checks.base58check(Candidate(bytes(spoilt), b""))
+    for other in (b"", b"0OIl", made + b"\n", made * 40):
+        assert checks.base58check(Candidate(other, b""))
+
+
+def test_base58check_of_a_published_key() -> None:  # en.bitcoin.it/wiki/Wallet_import_format
+    body = bytes.fromhex("800c28fca386c7a227600b2fe50b7cae11ec86d3bf1fbe471be89827e19d72aa1d")
+    assert checksums.base58check(body).startswith(b"5HueCGU8rMjx")
+
+
+@given(st.integers(0, 10**15))
+def test_luhn(number: int) -> None:
+    passing = [digit for digit in range(10) if not checks.luhn(Candidate(b"%d%d" % (number, digit), b""))]
+    assert len(passing) == 1
+
+
+def test_luhn_of_known_numbers() -> None:
+    assert not checks.luhn(Candidate(b"7992 7398 713", b""))
+    for other in (b"", b"0", b"79927398710", b"7992739871x"):
+        assert checks.luhn(Candidate(other, b""))
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100), st.binary(min_size=32, max_size=32), st.data())
+def test_macaroons(location: bytes, identifier: bytes, signature: bytes, data: st.DataObject) -> None:
+    made = checksums.macaroon(location, identifier, signature)
+    assert checksums.is_macaroon(made)
+    caveat = made[: -len(signature) - 3] + b"\x02\x03abc\0\0\x06\x20" + signature
+    assert checksums.is_macaroon(caveat)
+    for other in (made[:-1], made + b"x", b"\1" + made[1:], made[: data.draw(st.integers(0, len(made) - 1))], b""):
+        assert not checksums.is_macaroon(other)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_can_be_asked(value: bytes) -> None:
+    assert checksums.is_macaroon(b"\2" + value) in (True, False)
+    assert checksums.is_base58check(value) in (True, False)
+    assert checksums.is_luhn(value) in (True, False)
 
 
 @pytest.mark.parametrize(

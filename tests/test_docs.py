@@ -14,6 +14,7 @@ import click
 import pytest
 
 from scanner import __version__, checks, pattern, rule_file
+from scanner.checksums import CHECKSUMS
 from scanner.cli.options import scanning
 from scanner.cli.root import keysweep
 from scanner.fakes import Fake
@@ -329,7 +330,7 @@ def test_every_key_of_a_rule_file_is_on_its_page() -> None:
 def test_every_check_is_on_the_page_of_rules() -> None:
     section = RULES_PAGE.partition("\n## Checks\n")[2].partition("\n## ")[0]
     assert {name.split(":")[0] for name in _first_column(RULES_PAGE, "Checks")} == checks.NAMES - set(checks.DEFAULTS)
-    words = [*checks.DEFAULTS, *checks.CHECKSUMS]
+    words = [*checks.DEFAULTS, *CHECKSUMS]
     for name in ("needs", "reject"):
         with pytest.raises(ValueError, match="it knows: ") as refused:
             checks.build(name, ["?"])

@@ -295,3 +295,14 @@ def test_globs(glob: str, fits: list[str], does_not: list[str]) -> None:
 @given(st.text("ab/*?[]!-^\\.", max_size=12), st.text("ab/[.", max_size=12))
 def test_no_glob_is_an_error(glob: str, path: str) -> None:
     assert path_matches(path, [glob]) in (True, False)
+
+
+def test_a_token_that_has_expired_is_less_severe_on_the_day_after() -> None:
+    ended = made(severity=Severity.HIGH, expires="2026-03-01T12:00:00Z")
+    days = [date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 2)]
+    told = [decide(ScanResult((ended,)), Policy(), today=day).findings[0].severity for day in days]
+    assert told == [Severity.HIGH, Severity.HIGH, Severity.LOW]
+    active = replace(ended, validity=Validity("active"))
+    assert decide(ScanResult((active,)), Policy(), today=days[-1]).findings == (active,)
+    note = replace(ended, severity=Severity.NOTE)
+    assert decide(ScanResult((note,)), Policy(), today=days[-1]).findings == (note,)
