@@ -49,10 +49,11 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why there is no reply: a reason of `unknown` (`unreachable`, `timeout`, `certificate`, `refused-address`,
-    `failed`, …) and a remark that names no more than kinds of errors."""
+    `failed`, …), a remark that names no more than kinds of errors, and the HTTP status where there was one."""
 
     reason: str
     detail: str = ""
+    http_status: int = 0
 
 
 __all__ = ["MAX_REPLY", "Failure", "Reply", "Request"]

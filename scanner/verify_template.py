@@ -21,12 +21,23 @@ _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,10}}", re.IGNORECASE)
 
 
-class NotSendableError(ValueError):
-    """A value that has no place where it should go. Its text names the place and the value's name, never the value."""
+class UnaskableError(ValueError):
+    """There is no question: `reason` is one of `unknown`'s. Its text names places and values, never what they hold."""
+
+    reason = "not-sendable"
 
 
-class MissingError(KeyError):
-    """A value that is not there; its argument is the name."""
+class NotSendableError(UnaskableError):
+    """A value that has no place where it should go."""
+
+
+class MissingError(UnaskableError):
+    """A value that is not there."""
+
+    reason = "missing-part"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"missing: {name}")
 
 
 def places(text: str) -> list[str]:
@@ -94,4 +105,7 @@ def _refuse(name: str, place: str) -> str:
     raise NotSendableError(f"the value of {name} cannot stand in a {place}")
 
 
-__all__ = ["PLACE", "MissingError", "NotSendableError", "Values", "body", "data", "header", "host", "path", "places"]
+__all__ = [
+    "PLACE", "MissingError", "NotSendableError", "UnaskableError", "Values", "body", "data", "header", "host", "path",
+    "places",
+]  # fmt: skip

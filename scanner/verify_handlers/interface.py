@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,8 +16,10 @@ class Reach(Protocol):
     """The ways out, all of them guarded: addresses are checked, time and size are bounded, limits are kept, and
     nothing is raised that could hold a key."""
 
-    def send(self, request: Request) -> Reply | Failure:
-        """One HTTPS exchange, tried again with patience when the server asks for it; what comes of it in the end."""
+    def send(self, request: Request, final: Callable[[Reply], bool] | None = None) -> Reply | Failure:
+        """One HTTPS exchange with a host that the endpoint names, tried again with patience after 429, a failure of the
+        server (5xx) and a broken connection; what comes of it in the end. So a reply is never one of these, except one
+        that `final` calls an answer."""
 
     def connect(self, host: str, port: int) -> socket.socket | Failure:
         """A TCP connection to a checked address of the host, with a time-out; the caller closes it. TLS is put on it
@@ -35,7 +37,8 @@ class Question:
     """One key to check. `values` holds `key` (all of it), `secret`, `public` and the rule's parts, by name.
 
     `options` is the rule's `verify` as it stands in its file. `base_url` is the user's own address in place of the
-    provider's ("" for none); `headers` are the user's own besides.
+    provider's ("" for none); `headers` are the user's own besides. `configured` are the names of the values that the
+    user or the rule gave: only they decide about a host freely, others only for one that `hosts` allows.
     """
 
     rule_id: str
@@ -44,6 +47,8 @@ class Question:
     environment: str = ""
     base_url: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    configured: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """A value as text; "" when it is missing. Raises ValueError (that quotes nothing) when it is not UTF-8."""
@@ -65,10 +70,10 @@ class Handler(Protocol):
     """Whether a random key of the same shape must be refused before `active` is believed. False only where the reply
     itself proves that the key was understood (a signature over it), or where nobody is asked."""
 
-    def endpoint(self, question: Question) -> str:
+    def endpoint(self, question: Question) -> str | tuple[str, ...]:
         """Who would be asked, for plans and as evidence: `POST https://sts.amazonaws.com/`, `postgresql://host:5432`,
-        "" when nobody is (the check is offline). Holds no secret; sends nothing. Raises ValueError when the key
-        and its parts make no sense together."""
+        "" when nobody is (the check is offline); several when more than one host is. Nobody else can be reached. Holds
+        no secret; sends nothing. Raises ValueError when the key and its parts make no sense together."""
 
     def check(self, question: Question, reach: Reach) -> Verdict:
         """Asks, and judges. Whatever is not clearly described by the provider is unknown."""
