@@ -63,7 +63,12 @@ def _matches(part: Part, place: Place) -> Iterator[tuple[int, int, Found]]:
     if not part.pattern:
         return
     low, high = max(0, place.start - NEAR), min(len(place.data), place.end + NEAR)
-    found = _compiled(part.pattern).finditer(place.data, low, min(len(place.data), high + NEAR))
+    far = min(len(place.data), high + NEAR)
+    if part.follows:
+        behind = _compiled(part.pattern, follows=True).match(place.data, place.end, far)
+        found: Iterable[re.Match[bytes]] = [behind] if behind is not None else []
+    else:
+        found = _compiled(part.pattern).finditer(place.data, low, far)
     for match in islice(found, _MOST):
         apart = match.end() <= place.start or match.start() >= place.end
         if apart and match.end() <= high:
@@ -72,8 +77,9 @@ def _matches(part: Part, place: Place) -> Iterator[tuple[int, int, Found]]:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[bytes]:
-    return re.compile(f"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])".encode("ascii"))
+def _compiled(pattern: str, *, follows: bool = False) -> re.Pattern[bytes]:
+    before = "" if follows else "(?<![A-Za-z0-9])"
+    return re.compile(f"{before}(?:{pattern})(?![A-Za-z0-9])".encode("ascii"))
 
 
 _BREAK = re.compile(rb"\n[ \t\r]{0,80}(?=\n)|\n[ \t]{0,80}\[|[{}]|\n---")

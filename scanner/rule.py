@@ -41,7 +41,8 @@ class Keyword:
 class Part:
     """Another value that a key needs, and where it is had from: the nearest match of `pattern`, or the nearest key of
     one of `rules` (which is no finding of its own with `absorb`); what the configuration gives `config` wins over it,
-    and `default` is what is left. `shown` says that reports may show it."""
+    and `default` is what is left. `shown` says that reports may show it. With `follows` the match begins right behind
+    the key."""
 
     name: str
     pattern: str = ""
@@ -50,6 +51,7 @@ class Part:
     shown: bool = False
     config: str = ""
     default: str = ""
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

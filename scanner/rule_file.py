@@ -29,7 +29,7 @@ RULE_KEYS = {
 }  # fmt: skip
 """The keys of a rule, and whether they must be there."""
 
-PART_KEYS = dict.fromkeys(("pattern", "rule", "absorb", "shown", "config", "default"), False)
+PART_KEYS = dict.fromkeys(("pattern", "rule", "absorb", "shown", "config", "default", "follows"), False)
 """The keys of a part of a key."""
 
 MAX_FILE = 1 << 20
@@ -285,11 +285,13 @@ class _Reader:
                 raise self.fail(own["pattern"].line, str(error)) from error
         told = own.get("rule")
         rules = self.texts(told, "rule") if told and isinstance(told.value, list) else (self.text(told, "rule"),)
-        flags = {flag: self.flag(own.get(flag), flag) for flag in ("absorb", "shown")}
+        flags = {flag: self.flag(own.get(flag), flag) for flag in ("absorb", "shown", "follows")}
         if flags["absorb"] and not told:
             raise self.fail(node.line, f"the part '{name}' absorbs a key, so it names the key's 'rule'")
+        if flags["follows"] and not text:
+            raise self.fail(node.line, f"the part '{name}' follows the key by its 'pattern', and has none")
         config, default = (self.text(own.get(key), key) for key in ("config", "default"))
-        return Part(name, text, tuple(filter(None, rules)), flags["absorb"], flags["shown"], config, default)
+        return Part(name, text, tuple(filter(None, rules)), config=config, default=default, **flags)
 
     def asking(self, node: _Node | None, parts: tuple[Part, ...], read: Asking) -> str:
         """A `verify` or `revoke`, checked, as JSON; "" for none."""
