@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from scanner.verify_handlers.interface import Handler
 
-HANDLERS: Final[Mapping[str, str]] = {}
+HANDLERS: Final[Mapping[str, str]] = {
+    "aws-sts": "aws_sts",
+    "database-login": "database_login",
+    "gcp-service-account": "gcp_service_account",
+    "pypi-macaroon": "pypi_macaroon",
+}
 """The names of handlers, each with its module here, which offers it in a table `HANDLERS` of its own."""
 
 
