@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from scanner.exchange import Failure, Reply
+from scanner.exchange import MAX_REPLY, Failure, Reply
 from scanner.rule import Rule
 from scanner.verdicts import ACTIVE, Verdict, unknown
 from scanner.verify_handlers import load
@@ -127,7 +127,7 @@ def refused(verdict: Verdict) -> bool:
     """Whether a random key with this verdict was told apart from a real one."""
     if verdict.status == "inactive" or verdict.reason == "wrong-environment":
         return True  # the rule describes the reply: such a key is not known there
-    unclear = verdict.reason in ("not-described", "request-wrong")
+    unclear = verdict.reason in ("not-described", "request-wrong", "wrong-environment")
     return verdict.status != ACTIVE and unclear and verdict.http_status in REFUSALS
 
 
@@ -138,9 +138,8 @@ def _undescribed(reply: Reply) -> Verdict:
         return unknown("redirected", http_status=reply.status)
     if reply.status in (407, 511) or (page and reply.status in (200, 403)):
         return unknown("blocked", http_status=reply.status)
-    if not reply.whole:
-        return unknown("too-large", http_status=reply.status)
-    return unknown("not-described", http_status=reply.status)
+    cut = not reply.whole and len(reply.body) >= MAX_REPLY
+    return unknown("too-large" if cut else "not-described", http_status=reply.status)
 
 
 def _filling(question: Question) -> Filling:
