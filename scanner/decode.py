@@ -51,6 +51,43 @@ def views(data: bytes, start: int, end: int) -> Iterator[View]:
         yield from _escaped(data, start, end, _BACKSLASH, _BACKSLASH, "escape")
 
 
+def signs(data: bytes, start: int, end: int) -> list[int]:
+    """Where in data[start:end], which are whole lines, something stands that might be encoded, UTF-16 aside: a place in
+    every line of which `views` could yield something, and in some others."""
+    found = []
+    shapes = data[start:end].translate(_SHAPES)
+    at = shapes.find(_NEEDLE)
+    while at >= 0:
+        if _WORTH_A_LOOK.match(data, start + at) is not None:
+            found.append(start + at)
+        at = shapes.find(_NEEDLE, shapes.find(b" ", at + _LEAST)) if shapes.find(b" ", at + _LEAST) >= 0 else -1
+    for byte, sign in ((b"%", _PERCENT), (b"\\", _BACKSLASH)):
+        at = data.find(byte, start, end)
+        while at >= 0:  # one a line will do
+            one = sign.search(data, at, end)
+            if one is None:
+                break
+            found.append(one.start())
+            line = data.find(b"\n", one.end(), end)
+            at = data.find(byte, line, end) if line >= 0 else -1
+    return found
+
+
+def wrapped(data: bytes, start: int, width: int) -> int:
+    """How many base64 characters of a text that may go on in the next line stand at the end of data, whose last line
+    begins at `start`; 0 when it does not go on. `width` is what this said of the line before."""
+    end = _LINE_END.search(data, max(start, len(data) - 48))
+    if end is None:
+        return 0
+    begin, stop = max(start, _edge(data, end.start(), -1)), end.start()
+    length = stop - begin
+    if not 48 <= length <= 128:
+        return 0
+    if length == width and not data[start:begin].strip(b" \t\"'+"):
+        return width
+    return length if _unpack(data[begin : stop - length % 4], begin, stop) is not None else 0
+
+
 # --- UTF-16 ---
 
 _UTF16 = (
@@ -93,6 +130,11 @@ _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*\Z")
 _WRAP = re.compile(rb"[ \t\"'+\\,]{0,40}\r?\n[ \t\"'+]{0,80}")
 # In base64 of ASCII and UTF-16 every fourth character stands for a byte below 128; gzip and zlib have other beginnings.
 _PLAUSIBLE = re.compile(rb"[A-Za-f].{3}[A-Za-f].{3}[A-Za-f]|H4sI|e(?:AE|F4|J[wxyz]|N[opqr])")
+
+_WORTH_A_LOOK = re.compile(
+    rb"[/_\-]*(?:[A-Za-f].{3}[A-Za-f].{3}[A-Za-f]|H4sI|e(?:AE|F4|J[wxyz]|N[opqr]))|(?:0[9adAD]|[2-7][0-9A-Fa-f]){12}"
+)
+_LINE_END = re.compile(rb"[ \t\"'+\\,]{0,40}\r?\n\Z")
 
 
 def _packed(data: bytes, start: int, end: int) -> Iterator[View]:

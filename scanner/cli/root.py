@@ -13,6 +13,7 @@ COMMANDS = {
     "files": ("scanner.cli.scan", "files"),
     "history": ("scanner.cli.scan", "history"),
     "stdin": ("scanner.cli.scan", "stdin"),
+    "mask": ("scanner.cli.mask", "mask"),
     "staged": ("scanner.cli.guard", "staged"),
     "diff": ("scanner.cli.guard", "diff"),
     "hook": ("scanner.cli.hook", "hook"),

@@ -1,0 +1,366 @@
+"""Masks a stream: every secret becomes `********`, its public part and all other bytes stay as they are.
+
+    masker = Masker()
+    for piece in pieces:
+        write(masker.feed(piece))
+    write(masker.flush())
+
+The stream is decided stretch by stretch: a line, or the lines that a key takes up. A line leaves as soon as its line
+feed has come, unless a secret began in it that may go on: a private key, base64 in lines, a known value of several
+lines. What comes out never depends on how the stream was cut into pieces.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import overload
+
+from scanner.known_secrets import GIVEN, from_environment, worth
+from scanner.rule import RuleSet, load_rules
+from scanner.stretch import LOOK_BACK, Event, Hidden, Stretches
+
+LONGEST = 512 * 1024
+"""A stretch of so many bytes is decided in parts, with context on both sides: no more is ever held back."""
+
+CONTEXT = 64 * 1024
+"""How much of a stretch that is too long is kept as context for what follows: four times the widest match."""
+
+PROMPT = 8 * 1024
+"""The beginning of a line that is longer than this is not shown before its end."""
+
+LINES_NAMED = 10
+"""For each rule so many lines are remembered."""
+
+_BLOCK = 1 << 20
+_ARMOUR = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_BODY = re.compile(rb"([A-Za-z0-9+/]{1,200}={0,2})[\s\\\"',;+|]{0,12}\Z")
+_HEADER = re.compile(rb"(?:Proc-Type|DEK-Info|Comment|Version|Hash): ?[^\n]{0,100}\Z|[\s\\\"',;+|]{0,12}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """What was masked for one rule: how often, and the first lines on which it was."""
+
+    rule_id: str
+    count: int
+    lines: tuple[int, ...]
+
+
+@dataclass
+class Report:
+    """What was masked so far. Lines count from 1."""
+
+    _found: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
+    cut: int = 0
+    """How often a key was longer than any known format, and hidden to its end."""
+
+    def add(self, rule_id: str, line: int) -> None:
+        """One more."""
+        count, lines = self._found.get(rule_id, (0, []))
+        if len(lines) < LINES_NAMED and line not in lines:
+            lines.append(line)
+        self._found[rule_id] = count + 1, lines
+
+    @property
+    def total(self) -> int:
+        """How many stretches were masked."""
+        return sum(count for count, _ in self._found.values())
+
+    @property
+    def by_rule(self) -> list[Masked]:
+        """By rule, the most frequent first."""
+        rows = [Masked(rule_id, count, tuple(lines)) for rule_id, (count, lines) in self._found.items()]
+        return sorted(rows, key=lambda row: (-row.count, row.rule_id))
+
+
+class Masker:
+    """Masks one stream. `feed()` takes what has come and returns what may go; `flush()` ends it.
+
+    `secrets` are values to mask wherever they stand, whatever they look like; `environment` gives more of them: the
+    values of its variables whose names sound secret. Values that are short or common words are not taken. Not for
+    several threads at a time. At most LONGEST bytes are held back, beside the piece that is being fed.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet | None = None,
+        *,
+        secrets: Iterable[str | bytes] = (),
+        environment: Mapping[str, str] | None = None,
+        engine: str = "auto",
+        stretches: Stretches | None = None,
+    ) -> None:
+        self._stretches = stretches or Stretches(
+            load_rules() if rules is None else rules, engine, known(secrets, environment)
+        )
+        self.report = Report()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._data = b""  # what stands before (LOOK_BACK bytes), and what is not decided
+        self._start = 0  # where what is not decided begins
+        self._looked = 0  # as far as that, events are known
+        self._events: list[Event] = []  # of what is not decided, and those before it that still count
+        self._signs: list[int] = []
+        self._line = 1
+        self._sent = 0  # how much of what is not decided left already (see `settled`)
+        self._lines = 0  # how far the lines of a held stretch have been looked at
+        self._width = 0
+        self._coloured = False
+        self._armour = -1  # width of the margin of an armoured key's lines; -1 outside of one, -2 in its head
+
+    # --- in and out ---
+
+    def feed(self, piece: bytes) -> bytes:
+        """Takes the next bytes of the stream; returns those that can leave, masked."""
+        if len(piece) <= _BLOCK:
+            return self._taken(piece)
+        return b"".join(self._taken(piece[at : at + _BLOCK]) for at in range(0, len(piece), _BLOCK))
+
+    def flush(self) -> bytes:
+        """Ends the stream: returns what was held back, masked. The masker is as new then, save its report."""
+        out: list[bytes] = []
+        self._decide(out, len(self._data), final=True)
+        line = self._line
+        self._begin()
+        self._line = line
+        return b"".join(out)
+
+    def settled(self) -> bytes:
+        """For streams that a person watches, when nothing comes for a moment: the beginning of the begun line as far as
+        nothing in it can be secret whatever comes next, a prompt for example. The rest stays held."""
+        first, data = self._start + self._sent, self._data
+        if self._armour != -1 or len(data) - first > PROMPT or data.find(b"\n", self._start) >= 0:
+            return b""
+        low = max(0, self._start - LOOK_BACK)
+        events = [(at - low, number) for at, number in self._events]
+        safe = low + self._stretches.settled(data[low:], self._start - low, events)
+        if safe <= first:
+            return b""
+        self._sent = safe - self._start
+        return data[first:safe]
+
+    @property
+    def held(self) -> int:
+        """How many bytes are held back."""
+        return len(self._data) - self._start - self._sent
+
+    def _taken(self, piece: bytes) -> bytes:
+        self._data += piece
+        out: list[bytes] = []
+        last = self._data.rfind(b"\n", len(self._data) - len(piece)) + 1
+        if last > self._start:
+            self._decide(out, last, final=False)
+        while len(self._data) - self._start >= LONGEST:
+            self._cut(out)
+        drop = self._start - LOOK_BACK
+        if drop > 0:
+            self._shift(drop)
+        return b"".join(out)
+
+    def _shift(self, drop: int) -> None:
+        self._data = self._data[drop:]
+        self._start -= drop
+        self._looked = max(0, self._looked - drop)
+        self._lines = max(0, self._lines - drop)
+        self._events = [(at - drop, number) for at, number in self._events if at >= drop]
+        self._signs = [at - drop for at in self._signs if at >= drop]
+
+    # --- deciding ---
+
+    def _look(self, end: int) -> None:
+        start = max(self._looked, self._start)
+        if end > start:
+            self._events += self._stretches.events(self._data, start, end)
+            self._signs += self._stretches.signs(self._data, start, end)
+            self._looked = end
+
+    def _decide(self, out: list[bytes], end: int, *, final: bool) -> None:
+        """Decides data[start:end], whole lines, and writes it; keeps the last lines when they may go on."""
+        self._look(end)
+        data, stretches = self._data, self._stretches
+        places = sorted({*(at for at, _ in self._events if at >= self._start), *self._signs})
+        number = 0
+        while self._start < end:
+            while number < len(places) and places[number] < self._start:
+                number += 1
+            if self._busy():
+                at = self._start
+            elif number < len(places):
+                at = data.rfind(b"\n", self._start, places[number]) + 1 or self._start
+            else:
+                at = end
+            if at > self._start:
+                self._write(out, at, [])
+                continue
+            stop = self._end_of_stretch(end, final)
+            if stop < 0:
+                break
+            low = max(0, self._start - LOOK_BACK)
+            piece = data[low:stop]
+            events = [(at - low, number) for at, number in self._events if at < stop]
+            hidden = stretches.hidden(piece, self._start - low, events)
+            hidden = self._armoured(piece, self._start - low, hidden)
+            alive = stretches.alive(piece, events)
+            self._coloured = piece.find(b"\x1b", self._start - low) >= 0
+            coming = [one for one in self._events if one[0] >= stop]
+            self._events = [*((at + low, number) for at, number in alive), *coming]
+            self._write(out, stop, [Hidden(one.start + low, one.end + low, one.name, one.mask) for one in hidden])
+        self._signs = [at for at in self._signs if at >= self._start]
+
+    def _busy(self) -> bool:
+        """Whether the next line has to be looked at whatever stands in it."""
+        return self._armour != -1 or self._coloured or (bool(self._events) and self._events[0][0] < self._start)
+
+    def _end_of_stretch(self, end: int, final: bool) -> int:
+        """Where the stretch that begins here ends; -1 when that is not known yet."""
+        data, start = self._data, self._start
+        low = max(0, start - LOOK_BACK)
+        line = max(self._lines, start)
+        while line < end:
+            stop = data.find(b"\n", line, end) + 1 or end
+            if stop == end and final:
+                break
+            long = stop - start > CONTEXT
+            self._width = 0 if long else self._stretches.wrapped(data[max(line, low) : stop], self._width)
+            events = [(at - low, number) for at, number in self._events if at < stop]
+            if not self._width and not self._stretches.goes_on(data[low:stop], start - low, events):
+                self._lines = 0
+                return stop
+            line = self._lines = stop
+        if final:
+            self._lines = self._width = 0
+            return end
+        return -1
+
+    def _cut(self, out: list[bytes]) -> None:
+        """Decides a part of a stretch that is too long to be held: all of it but the last CONTEXT bytes."""
+        stop = self._start + LONGEST
+        self._look(stop)
+        low = max(0, self._start - LOOK_BACK)
+        events = [(at - low, number) for at, number in self._events if at < stop]
+        hidden = [
+            Hidden(one.start + low, one.end + low, one.name, one.mask)
+            for one in self._stretches.hidden(self._data[low:stop], self._start - low, events)
+        ]
+        edge = stop - CONTEXT
+        for one in hidden:
+            if one.start < edge < one.end:
+                edge = one.start if one.start > self._start else one.end
+        self._events = [one for one in self._events if one[0] >= edge - 1024]
+        self._signs = [at for at in self._signs if at >= edge]
+        self._lines = self._width = 0
+        self._write(out, edge, [one for one in hidden if one.end <= edge])
+
+    def _write(self, out: list[bytes], end: int, hidden: list[Hidden]) -> None:
+        """Writes data[start:end], decided."""
+        data = self._data
+        at = counted = self._start
+        at += self._sent
+        self._sent = 0
+        for one in hidden:
+            if one.end <= at:
+                continue
+            out.append(data[at : one.start])
+            out.append(one.mask)
+            self._line += data.count(b"\n", counted, max(counted, one.start))
+            counted = max(counted, one.start)
+            if one.mask:
+                self.report.add(one.name, self._line)
+            at = one.end
+        if at < end:
+            out.append(data[at:end])
+        self._line += data.count(b"\n", counted, end)
+        self._start = end
+
+    # --- private keys in lines with margins ---
+
+    def _armoured(self, data: bytes, first: int, hidden: list[Hidden]) -> list[Hidden]:
+        """What of a line belongs to the body of a private key that no rule sees as a whole: longer than any key, or
+        with a time or a name before every line. From its head to its foot, or to a line that is none of it."""
+        if self._armour == -1:
+            heads = list(_ARMOUR.finditer(data, first))
+            head = heads[-1] if heads else None
+            if head is None or b"-----END" in data[head.end() :]:
+                return hidden
+            tail = data[head.end() :]
+            inside = any(one.end > head.end() for one in hidden)
+            if inside or not _HEADER.match(tail.strip()):
+                last = data.rstrip(b"\r\n").rfind(b"\n") + 1
+                body = _BODY.search(data[last:].rstrip())
+                self._armour = body.start() if inside and body else -1
+            else:
+                self._armour = -2
+            return hidden
+        line = data[first:].rstrip()
+        body = _BODY.search(line)
+        if b"-----END" in line or (body is None and not (self._armour == -2 and _HEADER.search(line))):
+            self._armour = -1
+            return hidden
+        if body is None:
+            return hidden
+        margin = body.start(1)
+        if len(body.group(1)) < (40 if self._armour == -2 else 16) and margin != self._armour:
+            self._armour = -1
+            return hidden
+        self._armour = margin
+        start = first + margin
+        kept = [one for one in hidden if one.end <= start]
+        if kept == hidden:
+            hidden = [*hidden, Hidden(start, first + margin + len(body.group(1)), "privatekey-body")]
+        self.report.cut += 1
+        return hidden
+
+
+def known(secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | None = None) -> dict[bytes, str]:
+    """The values among these that are masked literally, and what reports call them."""
+    found = from_environment(environment or {})
+    for value in secrets:
+        found[value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)] = GIVEN
+    return {value: name for value, name in found.items() if worth(value)}
+
+
+class _Shared:
+    """One `Stretches` for all callers of `mask`, and a lock: an engine serves one thread at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._made: Stretches | None = None
+
+    def stretches(self) -> Stretches:
+        """Made at the first call."""
+        if self._made is None:
+            self._made = Stretches(load_rules(), "bulk", known(environment=os.environ))
+        return self._made
+
+    def after_fork(self) -> None:
+        """The lock may have been held by a thread that is not here any more."""
+        self.lock = threading.Lock()
+
+
+_shared = _Shared()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_shared.after_fork)
+
+
+@overload
+def mask(text: str) -> str: ...
+@overload
+def mask(text: bytes) -> bytes: ...
+def mask(text: str | bytes) -> str | bytes:
+    """The text with every secret in it masked, by the shipped rules, and the secrets in this process's environment
+    (as it is when this is first called). Public parts of keys stay."""
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    with _shared.lock:
+        masker = Masker(stretches=_shared.stretches())
+        out = masker.feed(data) + masker.flush()
+    if out == data:
+        return text
+    return out.decode("utf-8", "surrogatepass") if isinstance(text, str) else out
+
+
+__all__ = ["CONTEXT", "LINES_NAMED", "LONGEST", "PROMPT", "Masked", "Masker", "Report", "known", "mask"]
