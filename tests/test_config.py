@@ -35,6 +35,7 @@ jobs = 4
 engine = "aho"
 max_size = "50 MB"
 report = ["text", "sarif:out.sarif"]
+verify = {timeout = 5}
 """
 EXPECTED = Config(
     rules=("company/",),
@@ -51,6 +52,7 @@ EXPECTED = Config(
     engine="aho",
     max_size=50 * 2**20,
     report=("text", "sarif:out.sarif"),
+    verify={"timeout": 5.0},
     source="x.toml",
 )
 
@@ -104,6 +106,10 @@ def test_becomes_a_policy() -> None:
         ("max_size = '5 miles'", "c.toml: 'max_size' must be a number of bytes, or a text such as"),
         ("report = 'sariff:x'", "c.toml: 'report' report format 'sariff' is not known; did you mean sarif?"),
         ("report = ['pdf']", "c.toml: 'report' report format 'pdf' is not known; choose from text, json, sarif"),
+        ("verify = true", "c.toml: 'verify' must be a table"),
+        ("[verify]\ntimout = 5", "c.toml: 'verify' has an unknown key 'timout'; did you mean 'timeout'?"),
+        ("[verify]\ntimeout = 0", "c.toml: 'verify' 'timeout' must be more than 0"),
+        ("[verify.github]\nbase_url = 'ftp://x.y'", "c.toml: 'verify' 'github.base_url' must be an address such as"),
         ("jobs = 1\nengine =\n", "c.toml:2: not valid TOML: "),
         ("jobs = 1\njobs = 2", "c.toml:2: not valid TOML: "),
         ("exclude = ['a'", "c.toml:1: not valid TOML: "),

@@ -158,9 +158,14 @@ def place(tmp_path: Path, new_key: Callable[..., Fake], monkeypatch: pytest.Monk
     repo.write("deploy.log", b"GET / 200\nAuthorization: token " + key + b"\n")
     repo.write("change.patch", repo.run("format-patch", "-1", "--stdout"))
     GitRepo.clone(repo, tmp_path / "project.git", "--bare")
+    repo.write("key.txt", key + b"\n")
+    repo.write("leaks.json", '{"schema": 1, "findings": []}\n')
     repo.write("kubectl", "#!/bin/sh\ncat deploy.log\n").chmod(0o755)
     for folder in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (tmp_path / "home" / folder).mkdir(parents=True)
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):  # no example asks anybody
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("KEYSWEEP_VERIFY_ATTEMPTS", "1")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
     monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)

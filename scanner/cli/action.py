@@ -30,7 +30,7 @@ from scanner.sources.git_fetch import Checkout
 from scanner.sources.git_history import GitHistory
 from scanner.sources.git_range import Range, RevisionRanges, UnknownRevisionError
 
-INPUTS: Final = ("scope", "trust", "fail-on", "path", "sarif-file")
+INPUTS: Final = ("scope", "trust", "fail-on", "verify", "path", "sarif-file")
 """The inputs of action.yml that reach this command, each as `KEYSWEEP_INPUT_…`."""
 
 
@@ -48,6 +48,7 @@ class Job:
     scope: str = "auto"
     trust: str = "base"
     fail_on: str = ""
+    verify: str = "false"
     sarif_file: str = ""
 
     @classmethod
@@ -73,6 +74,7 @@ class Job:
             scope=given("SCOPE", "auto"),
             trust=given("TRUST", "base"),
             fail_on=given("FAIL_ON"),
+            verify=given("VERIFY", "false"),
             sarif_file=given("SARIF_FILE"),
         )
 
@@ -130,6 +132,8 @@ def _fail(job: Job, error: KeysweepError, exit_code: Exit) -> int:
 def _run(job: Job) -> int:
     if job.trust not in ("base", "head"):
         raise UsageError(f"input trust: '{job.trust}' is not known: choose from base, head")
+    if job.verify not in ("true", "false"):
+        raise UsageError(f"input verify: '{job.verify}' is not known: choose from true, false")
     plan = make_plan(job.event, job.event_payload(), job.scope)
     place = job.workspace / job.path
     if not (place / ".git").exists():
@@ -165,6 +169,7 @@ def _scan(job: Job, plan: Plan, place: str, sarif: Path) -> Decision:
     page = Path(tempfile.mkdtemp(prefix="keysweep-", dir=job.temporary)) / "summary.md"
     wanted = Wanted(
         fail_on=(job.fail_on,) if job.fail_on else (),
+        verify=job.verify == "true",
         report=("github", f"markdown:{page}", f"sarif:{sarif}"),
     )
     source = _source(plan, place)

@@ -52,7 +52,7 @@ def verify(
     \b
     Examples:
       keysweep verify < key.txt
-      pass show acme/token | keysweep verify --rule github-personal-access-token
+      keysweep verify --rule github-personal-access-token --json < key.txt
       keysweep verify --plan < key.txt
     """
     if key:
