@@ -66,7 +66,7 @@ def read_report(data: bytes, name: str) -> tuple[Entry, ...]:
     for number, finding in enumerate(report["findings"], start=1):
         try:
             entries.append(_entry(finding))
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise UsageError(f"{name}: finding {number} is not one that keysweep wrote") from None
     return tuple(entries)
 

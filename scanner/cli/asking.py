@@ -95,11 +95,17 @@ def _own_checks(wanted: Wanted, config: Config, rules: RuleSet) -> tuple[RuleSet
 class Asking:
     """One run's questions. The scan goes on while they are asked; each host is named before it is asked first."""
 
-    def __init__(self, trusted: Trust, policy: Policy, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        trusted: Trust,
+        policy: Policy,
+        say: Callable[[str], None],
+        perhaps_known: Callable[[Finding], bool] = lambda _: False,
+    ) -> None:
         from scanner.verifier import Verifier  # noqa: PLC0415 - only who verifies needs it
 
         self._verifier: Verifier = Verifier(trusted.rules, trusted.settings)
-        self._policy, self._say = policy, say
+        self._policy, self._say, self._perhaps_known = policy, say, perhaps_known
         self._named: set[str] = set()
         self.notes = trusted.notes
         self.interrupted = False
@@ -109,9 +115,10 @@ class Asking:
         return self._verifier.plan(findings)
 
     def begin(self, findings: Sequence[Finding]) -> None:
-        """Begins to ask about findings of a scan that still goes on, as far as they will be reported."""
+        """Begins to ask about findings of a scan that still goes on, as far as they will be reported. What may be in the
+        baseline waits for the end, when that is known."""
         for finding in absorb(ScanResult(tuple(findings))).findings:
-            if to_be_asked(finding, self._policy):
+            if to_be_asked(finding, self._policy) and not self._perhaps_known(finding):
                 self._name(self._verifier.plan([finding]).hosts)
                 self._verifier.submit(finding)
 

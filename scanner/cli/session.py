@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +20,7 @@ from scanner.config import IDENTITY_KEY, Config, load_config, load_config_file
 from scanner.errors import UsageError
 from scanner.identity import Identities
 from scanner.matcher import Matcher
-from scanner.models import Confidence, ScanResult, Severity, Skipped
+from scanner.models import Confidence, Finding, ScanResult, Severity, Skipped
 from scanner.pipeline import INTERRUPTED as INTERRUPTED_SCAN
 from scanner.pipeline import scan
 from scanner.policy import Decision, FailOn, decide, parse_fail_on
@@ -95,7 +96,15 @@ class Session:
             if not self.wanted.quiet:
                 self.progress.say(sentence)
 
-        return Asking(trust(self.wanted, self.config, self.rules), self.config.policy(), say)
+        trusted = trust(self.wanted, self.config, self.rules)
+        return Asking(trusted, self.config.policy(), say, self._perhaps_known())
+
+    def _perhaps_known(self) -> Callable[[Finding], bool]:
+        """Whether the baseline has an entry for a rule at a place; which key that is, would take a slow hash to tell."""
+        baseline = self.baseline()
+        spots = {(entry.rule, entry.path) for entry in baseline.entries} if baseline else set()
+        place = Identities(mask=self.matcher.mask).place
+        return lambda finding: (finding.rule_id, place(finding)) in spots if spots else False
 
     @property
     def pepper(self) -> bytes:
