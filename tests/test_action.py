@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulator import Answer, simulator
 
 from scanner import __version__
 from scanner.action import DEPTHS, OutOfReachError, Plan, make_plan, reach
@@ -684,6 +685,34 @@ def test_fail_on(fail_on: str, code: int, hub: Hub, act: Act, new_key: Callable[
     event = _pull_request(hub, {".env": line(fake)}, {"b.txt": "b\n"})
     run = act(event, hub.checkout(event), fake, fail_on=fail_on)
     assert (run.code, run.outputs["leaks"], run.outputs["live"]) == (code, "1", "0"), run.log
+
+
+def test_verify_asks_and_only_active_keys_fail(
+    hub: Hub, act: Act, key: Fake, new_key: Callable[..., Fake], tmp_path: Path
+) -> None:
+    dead = new_key("github-personal-access-token")
+    event = _pull_request(hub, {"dead.env": line(dead)}, {"b.txt": "b\n"})
+    work = hub.checkout(event)
+    with simulator([], tmp_path, tls=False) as github:
+        github.answers["127.0.0.1"] = lambda asked: (
+            Answer(200, {"login": "ada", "id": 1}) if asked.bearer == key.key.decode()
+            else Answer(401, {"message": "Bad credentials"})
+        )  # fmt: skip
+        env = {"KEYSWEEP_VERIFY_GITHUB__BASE_URL": github.url("127.0.0.1"), "KEYSWEEP_VERIFY_ALLOW_LOOPBACK": "true"}
+        run = act(event, work, dead, verify="true", fail_on="active", env=env)
+        assert (run.code, run.outputs["leaks"]) == (0, "1"), run.log
+        assert "inactive (invalid)" in run.summary
+        assert act(event, work, dead, verify="false", env=env).code == 1
+        asked = len(github.asked)
+        assert asked == 1
+        event = _pull_request(hub, {"live.env": line(key)}, {"c.txt": "c\n"})
+        run = act(event, hub.checkout(event), key, dead, verify="true", fail_on="active", env=env)
+        assert run.code == 1 and "active (accepted)" in run.summary, run.log
+
+
+def test_verify_is_true_or_false(hub: Hub, act: Act) -> None:
+    event = _pull_request(hub, {"a.txt": "a\n"}, {"b.txt": "b\n"})
+    refused(act(event, hub.checkout(event), verify="perhaps"), "input verify", "true, false")
 
 
 def test_scope_history_reads_what_was_there_before(tmp_path: Path, act: Act, key: Fake) -> None:

@@ -291,6 +291,16 @@ def test_an_executor_that_refuses_is_done_without() -> None:
     assert result.complete
 
 
+@pytest.mark.parametrize(("jobs", "large"), [(1, False), (2, True)])
+def test_findings_are_told_as_they_come_each_once(jobs: int, large: bool) -> None:
+    told: list[Finding] = []
+    given_items = [chunk(f"{number:02}") for number in range(20)]
+    given_items[7] = chunk("07", b"DIE-HERE" if large else b"nothing here")
+    result = scan(items(*given_items, large=large), StandIn(), jobs=jobs, found=told.extend)
+    assert sorted(told, key=lambda finding: finding.sort_key) == list(result.findings)
+    assert len(told) == 19
+
+
 # --- Ctrl-C ---
 
 
