@@ -13,22 +13,20 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scanner.errors import KeysweepError
 from scanner.models import Confidence, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A context with a place for a key (`{key}`), and the file name it stands in, where that matters."""
 
     text: str
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Keyword:
+class Keyword(NamedTuple):
     """A literal without which the rule cannot match, in lower case, and where in a match it can stand
     (least and most bytes after the beginning)."""
 
