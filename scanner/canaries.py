@@ -23,7 +23,7 @@ AWS_ACCOUNTS: Final = frozenset({
 """Accounts whose access keys are traps, as published."""
 
 _AWS_ID = re.compile(rb"(?<![A-Z0-9])A[A-Z]{3}([A-Z2-7]{12,16})(?![A-Z0-9])")
-_DOMAIN = re.compile(rb"(?i)(?<![a-z0-9-])canarytokens\.(?:com|org|net)(?![a-z0-9-])")
+_DOMAIN = re.compile(rb"(?i)(?<![a-z0-9-])canarytokens\.(?:com|org|net)(?![a-z0-9-]|\.[a-z0-9])")
 
 
 def aws_account(body: bytes) -> str:

@@ -205,7 +205,8 @@ def _host(url: SplitResult) -> bytes:
 
 
 def _is_here(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    known = literal(host)
+    return host == "localhost" if known is None else known.is_loopback
 
 
 def _environment_proxy(host: str) -> str:

@@ -259,6 +259,7 @@ class Verifier:
             hosts=frozenset(endpoint.host for endpoint in case.endpoints),
             way=Way(case.override.allow_private, case.override.proxy),
             rng=self._rng,
+            until=self._began + self._settings.budget,
         )
 
 

@@ -4,6 +4,7 @@ no use is left alone, and no other host is reached than the one that was named.
 
 from __future__ import annotations
 
+import math
 import random
 import socket
 from collections.abc import Callable
@@ -25,7 +26,8 @@ _TRIES_WITHOUT_REPLY: Final = 2
 
 @dataclass(slots=True)
 class HostReach:
-    """Sends what one question needs. `asked` is when the last request was sent, in seconds since 1970 (0: none was)."""
+    """Sends what one question needs, if its turn comes before `until` (by the clock's `now`). `asked` is when the last
+    request was sent, in seconds since 1970 (0: none was)."""
 
     requester: Requester
     lane: Lane
@@ -34,6 +36,7 @@ class HostReach:
     hosts: frozenset[str]
     way: Way
     rng: random.Random = field(default_factory=random.SystemRandom)
+    until: float = math.inf
     asked: float = 0.0
 
     def now(self) -> float:
@@ -86,7 +89,7 @@ class HostReach:
                 return Failure(self.lane.closed, "the host was left alone after several keys in a row")
             if self.lane.paused > self.settings.patience:
                 return Failure("rate-limited", "the host wants to be left alone for longer than we wait")
-            if not self.clock.sleep(wait):
+            if self.clock.now() + wait > self.until or not self.clock.sleep(wait):
                 return Failure("out-of-time")
             wait = self.lane.paused
             if not wait:

@@ -127,6 +127,7 @@ def _handler_of(owner: Simulator) -> type[BaseHTTPRequestHandler]:
         """Takes a request, looks whom it is for, and lets that provider answer."""
 
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def answer(self) -> None:
             length = int(self.headers.get("content-length") or 0)
