@@ -91,7 +91,8 @@ def at(tree: Any, path: str) -> Any:
 
 def _holds(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, bool):
-        return (found not in (None, False, "") and found not in ([], {})) is wanted
+        nothing = found is None or found is False or found in ("", [], {})
+        return nothing is not wanted
     if isinstance(wanted, Mapping):
         text = found if isinstance(found, str) else str(found) if isinstance(found, int | float) else ""
         return _contains(text, wanted)
