@@ -140,6 +140,7 @@ _CLASSES: dict[str, re.Pattern[bytes]] = {
     "lower": re.compile(rb"[a-z]"),
     "letter": re.compile(rb"[A-Za-z]"),
     "symbol": re.compile(rb"[^A-Za-z0-9]"),
+    "other": re.compile(rb"[^A-Za-z_.\-/]"),
 }
 
 
@@ -232,6 +233,10 @@ def is_random(candidate: Candidate) -> str:
     return "" if looks_random(candidate.secret) else "it reads like words or a name, not like a random value"
 
 
+SCORES = ("key", "password", "secret")
+"""What `score` can judge a value as."""
+
+
 def build(name: str, value: object) -> Check | None:
     """The check that a rule file asks for with `name: value`; None for one switched off.
 
@@ -252,6 +257,10 @@ def build(name: str, value: object) -> Check | None:
     if name in _LISTS:
         maker, known = _LISTS[name]
         return maker(_names(name, value, known))
+    if name == "score":
+        if value not in SCORES:
+            raise ValueError(f"check 'score' judges one of: {', '.join(SCORES)}")
+        return None  # it needs the value's name, file and surroundings: the probe asks for it
     if name == "checksum":
         return checksum(_names(name, [value], CHECKSUMS)[0])
     raise ValueError(f"there is no check '{name}'; there are: {', '.join(sorted(NAMES))}")
@@ -269,7 +278,7 @@ _LISTS: dict[str, tuple[Callable[[tuple[str, ...]], Check], object]] = {
     "needs": (needs, _CLASSES),
     "reject": (reject, _KINDS),
 }
-NAMES = frozenset({*DEFAULTS, *_FLAGS, *_LISTS, "entropy", "checksum"})
+NAMES = frozenset({*DEFAULTS, *_FLAGS, *_LISTS, "entropy", "checksum", "score"})
 
 
 def _names(check: str, value: object, known: object) -> tuple[str, ...]:

@@ -144,6 +144,11 @@ class _Scene:
             name = self.matcher.variable(data, attempt.start, attempt.name or b"", before)
             if name:
                 yield f"assigned to: {name}"
+            score = one.probe.score(data, attempt, path)
+            if score is not None:
+                yield from (f"{feature.points:+d} points: {feature.why}" for feature in score.features)
+                sure = f"{score.confidence} confidence" if score.confidence else "no finding"
+                yield f"{score.points} points together: {sure}"
             yield from (f"check fails: {reason}" for reason in one.probe.objections(data, attempt, path))
 
     def verdict(self, one: _Tried) -> str:

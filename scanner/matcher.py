@@ -216,7 +216,7 @@ class Matcher:
             provider=rule.provider,
             title=rule.name,
             severity=rule.severity_in(attempt.environment),
-            confidence=_surest(hit, *absorbed),
+            confidence=_surest(Probe(rule).confidence(hit.data, attempt, chunk.origin.path), absorbed),
             secret=Secret(secret),
             masked=masked_key(key, attempt),
             location=locate(chunk, hit.start, hit.end),
@@ -321,9 +321,9 @@ def _claims(rule: Rule, key: bytes) -> Claims:
     return web_token(key)
 
 
-def _surest(*hits: Hit) -> Confidence:
+def _surest(own: Confidence, absorbed: Iterable[Hit]) -> Confidence:
     """A pair is as sure as the surer of its halves."""
-    return min((hit.attempt.rule.confidence for hit in hits), key=lambda one: one.rank)
+    return min((own, *(hit.attempt.rule.confidence for hit in absorbed)), key=lambda one: one.rank)
 
 
 _ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")

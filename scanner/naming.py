@@ -34,7 +34,8 @@ _EMPTY_NAMES = frozenset(b"value val default string content data var const let e
 _NAMED_BEFORE = re.compile(
     rb"""(?ix) (?: \bname | \bkey | \bvariable ) ["']? \s{0,4} [=:] \s{0,4} ["']? ( [A-Za-z_][\w.\-]{0,80} )
     | variable \s+ " ( [\w-]{1,80} )
-    | <key> \s{0,4} ( [\w.\-]{1,80} ) \s{0,4} </key>"""
+    | <key> \s{0,4} ( [\w.\-]{1,80} ) \s{0,4} </key>
+    | ( [A-Za-z_]\w{0,80} ) \s{1,3} As \s{0,3} \Z"""
 )
 
 
@@ -111,7 +112,7 @@ _SECRETISH = re.compile(
 )
 _HARMLESS_ANYWHERE = frozenset(
     b"hash sha sha1 sha2 sha256 sha384 sha512 md5 checksum digest commit revision integrity etag public pub fingerprint"
-    b" uuid guid thumbprint signature version csrf xsrf".split()
+    b" uuid guid thumbprint signature version csrf xsrf authenticity nonce".split()
 )
 _HARMLESS_LAST = frozenset(
     b"id ids url uri link path file filename dir name names type types kind class length size len count limit limits"

@@ -10,10 +10,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from scanner import checks, naming
+from scanner.models import Confidence
 from scanner.rule import Keyword, Rule
 from scanner.synthetic import is_synthetic
+
+if TYPE_CHECKING:
+    from scanner.scoring import Score
 
 LINE_REACH = 240
 """How far, in bytes, a value may stand from its context word on the word's own line."""
@@ -26,6 +31,9 @@ CONTEXT_REACH = max(LINE_REACH + naming.LOOK_BACK, LINE_REACH + NEXT_REACH)
 
 AROUND = 16
 """How much text before and after a key the checks may see."""
+
+SCORED = 80
+"""How much text behind a value a score may see, and before its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,8 @@ class Probe:
     def __init__(self, rule: Rule, *, thorough: bool = False) -> None:
         self.rule = rule
         self._thorough = thorough
-        self.reach = (CONTEXT_REACH if rule.context else rule.most) + AROUND
+        self._kind = str(dict(rule.checks).get("score", ""))
+        self.reach = (CONTEXT_REACH if rule.context else rule.most) + (SCORED if self._kind else AROUND)
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes]:
@@ -192,6 +201,22 @@ class Probe:
         secret_at = attempt.secret_start - attempt.start
         return "synthetic" if is_synthetic(self.rule, key, secret_at, attempt.secret_end - attempt.start) else ""
 
+    def score(self, data: bytes, attempt: Attempt, path: str = "") -> Score | None:
+        """How much speaks for the value; None when the rule does not decide by that."""
+        if not self._kind:
+            return None
+        from scanner import scoring  # noqa: PLC0415 - its tables are loaded only where a rule asks for it
+
+        start, end = attempt.secret_start, attempt.secret_end
+        name = attempt.name if self.rule.context else naming.assigned_name(data, attempt.start)
+        before, after = data[max(0, start - scoring.BEFORE) : start], data[end : end + scoring.AFTER]
+        return scoring.judge(self._kind, scoring.Scene(data[start:end], name, path, before, after))
+
+    def confidence(self, data: bytes, attempt: Attempt, path: str = "") -> Confidence:
+        """How sure a confirmed key is."""
+        score = self.score(data, attempt, path)
+        return (score and score.confidence) or self.rule.confidence
+
     def objections(self, data: bytes, attempt: Attempt, path: str = "") -> Iterator[str]:
         """The reasons of the checks that do not hold. In an example file (`.env.example`) a value that is only known
         by its name is there to be replaced; a format of its own is reported there, too."""
@@ -207,6 +232,9 @@ class Probe:
             reason = check(candidate)
             if reason:
                 yield reason
+        score = self.score(data, attempt, path) if self._kind else None
+        if score is not None and score.objection:
+            yield score.objection
 
 
 _EXAMPLE_FILE = re.compile(r"(?i)(?:^|[._-])(?:examples?|samples?|template|tmpl|tpl|dist|defaults?)(?:$|[._-])")
