@@ -178,7 +178,7 @@ _BEFORE = {
     "baseline update": "keysweep baseline create",
     "baseline show": "keysweep baseline create && cp .keysweep-baseline old.baseline",
     "hook status --type": "keysweep hook install --type pre-push",
-    "files demo.env": "keysweep rules fake stripe-secret-key --environment live | sed 's/^/STRIPE_KEY=/' > demo.env",
+    "files demo.env": "keysweep rules fake logtalk-api-key --environment live | sed 's/^/LOGTALK_API_KEY=/' > demo.env",
 }
 
 
