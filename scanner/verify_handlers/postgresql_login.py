@@ -30,6 +30,7 @@ _BEFORE: Final[Mapping[str, tuple[str, str, str]]] = {
 """What an error (SQLSTATE) means before the password was accepted."""
 
 _AFTER: Final[Mapping[str, tuple[str, str]]] = {
+    "28000": (INACTIVE, "disabled"),  # the password is right, the role may not log in
     "3D000": (ACTIVE, "accepted"),  # the database of the URL is not there (any more), the user is
     "42501": (ACTIVE, "restricted"),
     "53300": (ACTIVE, "restricted"),
