@@ -15,7 +15,7 @@ from scanner.rule import RuleSet, load_rules
 from tests.postgresql import binaries
 
 collect_ignore = [] if binaries() or os.environ.get("CI_POSTGRES") == "1" else ["test_verify_postgresql.py"]
-"""Tests that need a PostgreSQL are left out where there is none, and fail where CI_POSTGRES=1 says there must be one."""
+"""Tests that need a PostgreSQL are left out where there is none, and fail where CI_POSTGRES=1 says there must be."""
 
 
 @pytest.fixture(scope="session", autouse=True)
