@@ -51,33 +51,35 @@ def views(data: bytes, start: int, end: int) -> Iterator[View]:
         yield from _escaped(data, start, end, _BACKSLASH, _BACKSLASH, "escape")
 
 
-def signs(data: bytes, start: int, end: int) -> list[int]:
+def signs(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes | None]]:
     """Where in data[start:end], which are whole lines, something stands that might be encoded, UTF-16 aside: a place in
-    every line of which `views` could yield something, and in some others."""
-    found = []
+    every line in which `views` could yield something, with what it says (None: not known before the next line is)."""
     shapes = data[start:end].translate(_SHAPES)
     at = shapes.find(_NEEDLE)
     while at >= 0:
-        if _WORTH_A_LOOK.match(data, start + at) is not None:
-            found.append(start + at)
-        at = shapes.find(_NEEDLE, shapes.find(b" ", at + _LEAST)) if shapes.find(b" ", at + _LEAST) >= 0 else -1
-    for byte, sign in ((b"%", _PERCENT), (b"\\", _BACKSLASH)):
-        at = data.find(byte, start, end)
-        while at >= 0:  # one a line will do
-            one = sign.search(data, at, end)
-            if one is None:
-                break
-            found.append(one.start())
-            line = data.find(b"\n", one.end(), end)
-            at = data.find(byte, line, end) if line >= 0 else -1
-    return found
+        begin = start + at
+        stop = shapes.find(b" ", at + _LEAST)
+        stop = len(shapes) if stop < 0 else stop
+        if _WORTH_A_LOOK.match(data, begin) is not None:
+            done = start + stop
+            done += 2 if data.startswith(b"==", done) else data.startswith(b"=", done)
+            run = data[begin:done]
+            view = _unpack(run, begin, done)
+            if 48 <= len(run) <= 128 and (view is not None or len(run) % 2) and _LINE_END.match(data, done, end):
+                yield begin, None
+            elif view is not None:
+                yield begin, view.data
+        at = shapes.find(_NEEDLE, stop)
+    for byte, sign, escape in ((b"%", _PERCENT, _ANY_PERCENT), (b"\\", _BACKSLASH, _BACKSLASH)):
+        if data.find(byte, start, end) >= 0:
+            yield from ((view.start, view.data) for view in _escaped(data, start, end, sign, escape, ""))
 
 
 def wrapped(data: bytes, start: int, width: int) -> int:
     """How many base64 characters of a text that may go on in the next line stand at the end of data, whose last line
     begins at `start`; 0 when it does not go on. `width` is what this said of the line before."""
     end = _LINE_END.search(data, max(start, len(data) - 48))
-    if end is None:
+    if end is None or end.end() < len(data):
         return 0
     begin, stop = max(start, _edge(data, end.start(), -1)), end.start()
     length = stop - begin
@@ -134,7 +136,7 @@ _PLAUSIBLE = re.compile(rb"[A-Za-f].{3}[A-Za-f].{3}[A-Za-f]|H4sI|e(?:AE|F4|J[wxy
 _WORTH_A_LOOK = re.compile(
     rb"[/_\-]*(?:[A-Za-f].{3}[A-Za-f].{3}[A-Za-f]|H4sI|e(?:AE|F4|J[wxyz]|N[opqr]))|(?:0[9adAD]|[2-7][0-9A-Fa-f]){12}"
 )
-_LINE_END = re.compile(rb"[ \t\"'+\\,]{0,40}\r?\n\Z")
+_LINE_END = re.compile(rb"[ \t\"'+\\,]{0,40}\r?\n")
 
 
 def _packed(data: bytes, start: int, end: int) -> Iterator[View]:

@@ -17,7 +17,9 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import overload
+from weakref import WeakSet
 
 from scanner.known_secrets import GIVEN, from_environment, worth
 from scanner.rule import RuleSet, load_rules
@@ -324,27 +326,53 @@ def known(secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | 
     return {value: name for value, name in found.items() if worth(value)}
 
 
-class _Shared:
-    """One `Stretches` for all callers of `mask`, and a lock: an engine serves one thread at a time."""
+class TextMasker:
+    """Masks texts one by one, for any number of threads. Made ready at its first use."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._made: Stretches | None = None
+    def __init__(self, secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | None = None) -> None:
+        self._known = known(secrets, environment)
+        self._stretches: Stretches | None = None
+        self._lock = threading.Lock()
+        _text_maskers.add(self)
 
-    def stretches(self) -> Stretches:
-        """Made at the first call."""
-        if self._made is None:
-            self._made = Stretches(load_rules(), "bulk", known(environment=os.environ))
-        return self._made
+    @overload
+    def __call__(self, text: str) -> str: ...
+    @overload
+    def __call__(self, text: bytes) -> bytes: ...
+    def __call__(self, text: str | bytes) -> str | bytes:
+        """The text with every secret in it masked; the same object when there is none."""
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        with self._lock:
+            if self._stretches is None:
+                self._stretches = Stretches(load_rules(), "auto", self._known)
+            if self._stretches.dull(data):
+                return text
+            masker = Masker(stretches=self._stretches)
+            out = masker.feed(data) + masker.flush()
+        if out == data:
+            return text
+        return out.decode("utf-8", "surrogatepass") if isinstance(text, str) else out
 
     def after_fork(self) -> None:
         """The lock may have been held by a thread that is not here any more."""
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
 
 
-_shared = _Shared()
+_text_maskers: WeakSet[TextMasker] = WeakSet()
+
+
+def _after_fork() -> None:
+    for masker in _text_maskers:
+        masker.after_fork()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_shared.after_fork)
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@lru_cache(maxsize=1)
+def _shared() -> TextMasker:
+    return TextMasker(environment=os.environ)
 
 
 @overload
@@ -352,15 +380,9 @@ def mask(text: str) -> str: ...
 @overload
 def mask(text: bytes) -> bytes: ...
 def mask(text: str | bytes) -> str | bytes:
-    """The text with every secret in it masked, by the shipped rules, and the secrets in this process's environment
-    (as it is when this is first called). Public parts of keys stay."""
-    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    with _shared.lock:
-        masker = Masker(stretches=_shared.stretches())
-        out = masker.feed(data) + masker.flush()
-    if out == data:
-        return text
-    return out.decode("utf-8", "surrogatepass") if isinstance(text, str) else out
+    """The text with every secret in it masked, by the shipped rules, and the secrets in this process's environment (as
+    it is when this is first called). Public parts of keys stay. For any number of threads."""
+    return _shared()(text)
 
 
-__all__ = ["CONTEXT", "LINES_NAMED", "LONGEST", "PROMPT", "Masked", "Masker", "Report", "known", "mask"]
+__all__ = ["CONTEXT", "LINES_NAMED", "LONGEST", "PROMPT", "Masked", "Masker", "Report", "TextMasker", "known", "mask"]

@@ -17,21 +17,17 @@ from scanner.hits import Hit, outside, repeated, settle
 from scanner.known_secrets import forms
 from scanner.matcher import Matcher
 from scanner.models import MASK
-from scanner.naming import stands_as_word
-from scanner.pattern.unfinished import Begun, beginning, unfinished
+from scanner.pattern.unfinished import Begun, beginning, may_cross, unfinished
 from scanner.prefilter.choice import prefilter
-from scanner.probe import LINE_REACH, NEXT_REACH, Probe, Windows
+from scanner.probe import Probe, Windows
 from scanner.rule import Keyword, RuleSet
 from scanner.tables import Owners, Tables
+from scanner.worth import FAR, NEXT, Worth
 
 LOOK_BACK = 4096
 """How many bytes before a stretch are looked at."""
 
-_NEXT = LINE_REACH + NEXT_REACH
-"""So far behind a context word its value may stand."""
-
 _NEAR = 1024
-_FAR = 256
 
 Event = tuple[int, int]
 """A keyword stands somewhere: the offset, and the keyword's number."""
@@ -84,9 +80,19 @@ class Stretches:
                 found.append(at)
                 at = data.find(b"\n", at + step, end)
                 at = data.find(byte, at, end) if at >= 0 else -1
-        found += decode.signs(data, start, end)
+        found += [at for at, said in decode.signs(data, start, end) if said is None or self._says(said)]
         found.sort()
         return found
+
+    def dull(self, data: bytes) -> bool:
+        """A quick look at a whole text: nothing in it can be secret."""
+        padded = data + b"\n\n"
+        return not self.events(padded, 0, len(padded)) and not self.signs(padded, 0, len(padded))
+
+    def _says(self, said: bytes) -> bool:
+        """Whether what an encoded stretch says could hold a key."""
+        keywords = any(True for _ in self._prefilter(said, 0, len(said)))
+        return keywords or b"\0" in said or any(True for _ in decode.signs(said, 0, len(said)))
 
     def _calls_for(self, number: int, data: bytes, at: int, end: int) -> bool:
         call = self._calls.get(number)
@@ -97,7 +103,7 @@ class Stretches:
     def _call(self, number: int) -> Callable[[bytes, int, int], bool]:
         if number >= len(self._owners):
             return _always
-        return _Call(self._texts[number], self._owners[number])
+        return Worth(self._texts[number], self._owners[number])
 
     # --- what is secret ---
 
@@ -235,7 +241,7 @@ class Stretches:
         return [(at, number) for at, number in events if self._counts(data, at, number)]
 
     def _counts(self, data: bytes, at: int, number: int) -> bool:
-        near = number < len(self._owners) and len(data) - at <= _NEXT
+        near = number < len(self._owners) and len(data) - at <= NEXT
         if near and any(probe.rule.context for probe, _ in self._owners[number]):
             return True
         return next(self._begun(data, [(at, number)]), None) is not None
@@ -251,11 +257,11 @@ class Stretches:
             for probe, keyword in self._owners[number]:
                 if probe.rule.context or len(data) - at > probe.rule.most:
                     continue
-                if not every and not _may_cross(probe.rule.pattern):
+                if not every and not may_cross(probe.rule.pattern):
                     continue
                 partial = unfinished(probe.rule.pattern)
                 if every or partial.crosses:
-                    start = max(0, at - min(keyword.high, _FAR))
+                    start = max(0, at - min(keyword.high, FAR))
                     found = partial.match(data, start) if keyword.low == keyword.high else partial.search(data, start)
                     if found is not None:
                         yield found
@@ -291,14 +297,8 @@ def _merged(found: list[Hidden], first: int) -> list[Hidden]:
     return merged
 
 
-def _may_cross(pattern: str) -> bool:
-    """A quick look whether a pattern can hold a line feed at all."""
-    return _CROSSING.search(pattern) is not None
-
-
 _NO_WORD = re.compile(rb"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[^\s]{8}")
 _LAST_WORD = re.compile(rb"[^ \t\r]+\Z")
-_CROSSING = re.compile(r"\\s|\\n|\\r|\\S|\\W|\\D|\\x0a|\[\^")
 
 
 def _starters(owners: Sequence[Owners]) -> list[tuple[bytes, Probe]]:
@@ -307,7 +307,7 @@ def _starters(owners: Sequence[Owners]) -> list[tuple[bytes, Probe]]:
     for probe, keyword in (owner for of_keyword in owners for owner in of_keyword):
         rule = probe.rule
         late = keyword.low >= 20 or keyword.high >= 1024
-        if late and not rule.context and rule.id not in found and _may_cross(rule.pattern.partition("(?P<secret>")[2]):
+        if late and not rule.context and rule.id not in found and may_cross(rule.pattern.partition("(?P<secret>")[2]):
             text = beginning(rule.pattern)
             if len(text) >= 3:
                 found[rule.id] = text, probe
@@ -316,57 +316,6 @@ def _starters(owners: Sequence[Owners]) -> list[tuple[bytes, Probe]]:
 
 def _always(data: bytes, at: int, end: int) -> bool:
     return True
-
-
-class _Call:
-    """Whether a keyword is worth a line's trial: a quick look that says too much, never too little."""
-
-    def __init__(self, text: bytes, owners: Owners) -> None:
-        self._text = text
-        fixed: dict[int, list[str]] = {}
-        values: list[str] = []
-        self._moving: list[tuple[re.Pattern[bytes], Keyword, Probe]] = []
-        self._always = False
-        for probe, keyword in owners:
-            rule = probe.rule
-            if rule.context:
-                values.append(_unnamed(rule.pattern))
-            elif _may_cross(rule.pattern) and unfinished(rule.pattern).crosses:
-                self._always = True
-            elif keyword.low == keyword.high:
-                fixed.setdefault(keyword.low, []).append(_unnamed(rule.pattern))
-            else:
-                self._moving.append((re.compile(_unnamed(rule.pattern).encode("ascii")), keyword, probe))
-        self._fixed = [(low, re.compile("|".join(texts).encode("ascii"))) for low, texts in fixed.items()]
-        self._values = re.compile("|".join(dict.fromkeys(values)).encode("ascii")) if values else None
-
-    def __call__(self, data: bytes, at: int, end: int) -> bool:
-        """Whether the keyword at `at` could make something secret; whole lines are known as far as `end`."""
-        if self._always:
-            return True
-        for low, pattern in self._fixed:
-            if at >= low and pattern.match(data, at - low) is not None:
-                return True
-        stop = at + len(self._text)
-        for pattern, keyword, probe in self._moving:
-            if pattern.search(data, max(0, at - keyword.high), stop + probe.rule.most + 1) is not None:
-                return True
-        return self._values is not None and stands_as_word(data, at, stop) and self._value_near(data, at, end)
-
-    def _value_near(self, data: bytes, at: int, end: int) -> bool:
-        begin = max(data.rfind(b"\n", max(0, at - LINE_REACH), at) + 1, at - LINE_REACH, 0)
-        line = data.find(b"\n", at, end)
-        last = data.find(b"\n", line + 1, end) if line >= 0 else -1
-        if last < 0 or data[last - 1 : last] in (b"\\", b"\r"):
-            if at + _NEXT >= end:
-                return True
-            last = at + _NEXT
-        assert self._values is not None  # noqa: S101 - for the type checker: the caller asked
-        return self._values.search(data, begin, min(last, at + _NEXT) + 1) is not None
-
-
-def _unnamed(pattern: str) -> str:
-    return "(?:" + re.sub(r"\(\?P<[a-z]+>", "(?:", pattern) + ")"
 
 
 _SPACE = re.compile(rb"\s")

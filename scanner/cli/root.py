@@ -14,6 +14,7 @@ COMMANDS = {
     "history": ("scanner.cli.scan", "history"),
     "stdin": ("scanner.cli.scan", "stdin"),
     "mask": ("scanner.cli.mask", "mask"),
+    "run": ("scanner.cli.run", "run"),
     "staged": ("scanner.cli.guard", "staged"),
     "diff": ("scanner.cli.guard", "diff"),
     "hook": ("scanner.cli.hook", "hook"),

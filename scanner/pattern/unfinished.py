@@ -40,6 +40,8 @@ class Unfinished:
         self._begun = re.compile(begun.text.encode("ascii"))
         self.crosses = opened.crosses
         """Whether a match can go on behind the end of a line (to end with it is no going on)."""
+        self.spaced = opened.spaced
+        """Whether white space may stand in a match."""
 
     def match(self, data: bytes, start: int) -> Begun | None:
         """What is known of a match that begins at `start` and may go on behind the end; None when there is none."""
@@ -61,6 +63,15 @@ class Unfinished:
 def unfinished(text: str) -> Unfinished:
     """The pattern's `Unfinished`, made once."""
     return Unfinished(text)
+
+
+@lru_cache(maxsize=4096)
+def may_cross(text: str) -> bool:
+    """A quick look whether a match of the pattern could hold a line feed at all."""
+    return _CROSSING.search(text) is not None
+
+
+_CROSSING = re.compile(r"\\s|\\n|\\r|\\S|\\W|\\D|\\x0a|\[\^")
 
 
 def beginning(text: str) -> bytes:
@@ -86,12 +97,12 @@ class _Maker:
     a secret begins, another where it ends. `crosses`: some part of it but the last character may be a line feed."""
 
     def __init__(self, tree: Any, *, secret_seen: bool) -> None:
-        self.crosses = False
+        self.crosses = self.spaced = False
         self._secret_seen = secret_seen
         self._secret = tree.state.groupdict["secret"]
         items = list(tree)
         self._all(items[:-1] if _single(items[-1:]) else items)
-        self.crosses, crosses = False, self.crosses
+        crosses = self.crosses
         marked = self._sequence(items, _NEVER)
         self.crosses = crosses
         if tree.state.flags & re.IGNORECASE:
@@ -167,6 +178,8 @@ class _Maker:
 
     def _character(self, op: Any, arg: Any) -> str:
         text = _character(op, arg)
+        if not self.spaced and any(re.match(text.encode("ascii"), space) for space in (b" ", b"\t", b"\r", b"\n")):
+            self.spaced = True
         if not self.crosses and re.match(text.encode("ascii"), b"\n"):
             self.crosses = True
         return text
