@@ -13,7 +13,7 @@ from scanner.verdicts import ACTIVE, Verdict, unknown
 from scanner.verify_handlers import load
 from scanner.verify_handlers.interface import Handler, Question, Reach
 from scanner.verify_replies import first_that_fits
-from scanner.verify_request import Endpoint, Filling, HostRefusedError, endpoint, request
+from scanner.verify_request import Endpoint, Filling, endpoint, request
 from scanner.verify_settings import Override
 from scanner.verify_template import NotSendableError, UnaskableError, places
 
@@ -106,9 +106,9 @@ class HandlerCheck:
             told = self.handler.endpoint(question)
             shown = (told,) if isinstance(told, str) else told
             return tuple(Endpoint(urlsplit(one.rpartition(" ")[2]).netloc, one) for one in shown if one)
-        except (NotSendableError, HostRefusedError):
+        except UnaskableError:
             raise
-        except ValueError as error:
+        except Exception as error:  # a plan is made of many keys: one that a handler trips over is told by its kind
             kind = type(error).__name__
         raise NotSendableError(f"the key and its parts make no question ({kind})")
 
@@ -127,7 +127,7 @@ def refused(verdict: Verdict) -> bool:
     """Whether a random key with this verdict was told apart from a real one."""
     if verdict.status == "inactive" or verdict.reason == "wrong-environment":
         return True  # the rule describes the reply: such a key is not known there
-    unclear = verdict.reason in ("not-described", "request-wrong", "wrong-environment")
+    unclear = verdict.reason in ("not-described", "request-wrong")
     return verdict.status != ACTIVE and unclear and verdict.http_status in REFUSALS
 
 

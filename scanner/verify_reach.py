@@ -67,7 +67,8 @@ class HostReach:
 
     def connect(self, host: str, port: int) -> socket.socket | Failure:
         """A connection for other protocols: a try, no more."""
-        if f"{host}:{port}" not in self.hosts and host not in self.hosts:
+        name = f"[{host}]" if ":" in host else host
+        if f"{name}:{port}" not in self.hosts and name not in self.hosts:
             return Failure("refused-address", "the connection would go to another host than the one that was named")
         barred = self._turn()
         if barred is not None:

@@ -18,6 +18,9 @@ from scanner.exchange import Reply
 _MISSING: Final = object()
 _NO_JSON: Final = object()
 
+_MATCHED: Final = 64 * 1024
+"""A pattern is looked for in so many characters of a text: it is bounded, but not quick on any reply."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -103,7 +106,7 @@ def _contains(text: str, wanted: Any) -> bool:
     if isinstance(wanted, bool):
         return bool(text) is wanted
     if isinstance(wanted, Mapping):
-        return _compiled(wanted["matches"]).search(text.encode("utf-8", "replace")) is not None
+        return _compiled(wanted["matches"]).search(text[:_MATCHED].encode("utf-8", "replace")) is not None
     return str(wanted) in text
 
 

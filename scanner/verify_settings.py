@@ -46,7 +46,7 @@ class VerifySettings:
     patience: float = 60.0
     budget: float = 600.0
     attempts: int = 4
-    at_once: int = 100
+    at_once: int = 200
     allow_loopback: bool = False
     ca_bundle: str = ""
     cache: Path | None = None
