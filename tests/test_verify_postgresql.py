@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -30,16 +31,18 @@ from scanner.verifier import Verifier
 from scanner.verify_settings import Override, VerifySettings
 from tests.postgresql import binaries
 
-ROLES = """
+RIGHT, WRONG = (f"Gr3en{number}Hats" for number in random.sample(range(10**6, 10**7), 2))
+
+ROLES = f"""
 SET password_encryption = 'scram-sha-256';
-CREATE ROLE scram LOGIN PASSWORD 'Gr3en-Hats7';
-CREATE ROLE asleep PASSWORD 'Gr3en-Hats7';
-CREATE ROLE clear LOGIN PASSWORD 'Gr3en-Hats7';
-CREATE ROLE told LOGIN PASSWORD 'Gr3en-Hats7';
+CREATE ROLE scram LOGIN PASSWORD '{RIGHT}';
+CREATE ROLE asleep PASSWORD '{RIGHT}';
+CREATE ROLE clear LOGIN PASSWORD '{RIGHT}';
+CREATE ROLE told LOGIN PASSWORD '{RIGHT}';
 CREATE ROLE anyone LOGIN;
 CREATE ROLE "naïve user" LOGIN PASSWORD 'p@ss/wörd%1';
 SET password_encryption = 'md5';
-CREATE ROLE older LOGIN PASSWORD 'Gr3en-Hats7';
+CREATE ROLE older LOGIN PASSWORD '{RIGHT}';
 CREATE DATABASE closed;
 REVOKE CONNECT ON DATABASE closed FROM PUBLIC;
 """
@@ -122,7 +125,7 @@ def wait_for(server: subprocess.Popen[bytes], sql: list[str], as_owner: dict[str
 
 
 def found_in(matcher: Matcher, url: str) -> Finding:
-    text = f"DATABASE_URL={url}\nOTHER=postgres://other:Zq8vKmW3x@other.widgets.net/x\n"
+    text = f"DATABASE_URL={url}\nOTHER=postgres://other:{WRONG}@other.widgets.net/x\n"
     chunk = Chunk(text.encode(), Origin(".env"))
     return next(one for one in matcher.find(chunk) if one.rule_id == "database-postgresql-url")
 
@@ -143,21 +146,21 @@ def said(validity: Validity) -> str:
 
 # (what, user and password as the URL writes them, what is behind the port, verdict)
 LOGINS = [
-    ("scram", "scram:Gr3en-Hats7", "/postgres", "active/accepted"),
-    ("scram-wrong", "scram:Gr3en-Hats8", "/postgres", "inactive/invalid"),
-    ("scram-nobody", "nobody:Gr3en-Hats7", "/postgres", "inactive/invalid"),
-    ("no-name-of-a-database", "scram:Gr3en-Hats7", "", "active/accepted"),
-    ("database-gone", "scram:Gr3en-Hats7", "/gone", "active/accepted"),
-    ("database-closed", "scram:Gr3en-Hats7", "/closed", "active/restricted"),
-    ("without-tls", "scram:Gr3en-Hats7", "/postgres?sslmode=disable", "active/accepted"),
+    ("scram", f"scram:{RIGHT}", "/postgres", "active/accepted"),
+    ("scram-wrong", f"scram:{WRONG}", "/postgres", "inactive/invalid"),
+    ("scram-nobody", f"nobody:{RIGHT}", "/postgres", "inactive/invalid"),
+    ("no-name-of-a-database", f"scram:{RIGHT}", "", "active/accepted"),
+    ("database-gone", f"scram:{RIGHT}", "/gone", "active/accepted"),
+    ("database-closed", f"scram:{RIGHT}", "/closed", "active/restricted"),
+    ("without-tls", f"scram:{RIGHT}", "/postgres?sslmode=disable", "active/accepted"),
     ("escaped", "na%C3%AFve%20user:p%40ss%2Fw%C3%B6rd%251", "/postgres", "active/accepted"),
-    ("md5", "older:Gr3en-Hats7", "/postgres", "active/accepted"),
-    ("md5-wrong", "older:Gr3en-Hats8", "/postgres", "inactive/invalid"),
-    ("clear", "clear:Gr3en-Hats7", "/postgres", "active/accepted"),
-    ("clear-wrong", "clear:Gr3en-Hats8", "/postgres", "inactive/invalid"),
-    ("clear-without-tls", "told:Gr3en-Hats7", "/postgres?sslmode=disable", "unknown/no-check"),
-    ("anyone", "anyone:Gr3en-Hats7", "/postgres", "unknown/accepts-anything"),
-    ("asleep", "asleep:Gr3en-Hats7", "/postgres", "inactive/disabled"),
+    ("md5", f"older:{RIGHT}", "/postgres", "active/accepted"),
+    ("md5-wrong", f"older:{WRONG}", "/postgres", "inactive/invalid"),
+    ("clear", f"clear:{RIGHT}", "/postgres", "active/accepted"),
+    ("clear-wrong", f"clear:{WRONG}", "/postgres", "inactive/invalid"),
+    ("clear-without-tls", f"told:{RIGHT}", "/postgres?sslmode=disable", "unknown/no-check"),
+    ("anyone", f"anyone:{RIGHT}", "/postgres", "unknown/accepts-anything"),
+    ("asleep", f"asleep:{RIGHT}", "/postgres", "inactive/disabled"),
 ]
 
 
@@ -175,14 +178,14 @@ def test_a_login(
 def test_a_certificate_of_nobody_we_know_costs_the_secrecy_of_the_line_and_not_of_the_password(
     rules: RuleSet, matcher: Matcher, database: Database
 ) -> None:
-    by_proof = found_in(matcher, "postgres://scram:Gr3en-Hats7@db.widgets.net/postgres")
+    by_proof = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net/postgres")
     assert said(ask(rules, by_proof, f"localhost:{database.port}/postgres")) == "active/accepted"
-    by_telling = found_in(matcher, "postgres://told:Gr3en-Hats7@db.widgets.net/postgres")
+    by_telling = found_in(matcher, f"postgres://told:{RIGHT}@db.widgets.net/postgres")
     assert said(ask(rules, by_telling, f"localhost:{database.port}/postgres")) == "unknown/no-check"
 
 
 def test_a_host_that_only_a_file_names_is_not_reached(rules: RuleSet, matcher: Matcher) -> None:
-    finding = found_in(matcher, "postgres://scram:Gr3en-Hats7@db.widgets.net:5432/postgres?sslmode=require")
+    finding = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net:5432/postgres?sslmode=require")
     assert dict(finding.parts)["address"].reveal() == b"@db.widgets.net:5432/postgres?sslmode=require"
     validity = ask(rules, finding, "")
     assert said(validity) == "unknown/missing-part"
@@ -193,7 +196,7 @@ def test_a_host_that_only_a_file_names_is_not_reached(rules: RuleSet, matcher: M
 
 
 def test_a_private_address_is_not_reached(rules: RuleSet, matcher: Matcher, database: Database) -> None:
-    finding = found_in(matcher, "postgres://scram:Gr3en-Hats7@db.widgets.net/postgres")
+    finding = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net/postgres")
     override = Override(parts={"address": f"localhost:{database.port}/postgres"})
     with Verifier(rules, VerifySettings(providers={"database": override}, attempts=1)) as verifier:
         (found,) = verifier.finish([finding])
@@ -206,12 +209,12 @@ def test_a_private_address_is_not_reached(rules: RuleSet, matcher: Matcher, data
     begin=st.sampled_from([b"", b"S", b"N", b"NR\0\0\0\x08\0\0\0\0", b"NE\0\0\0\x0cC28P01\0\0"]),
 )
 def test_no_server_makes_a_login_of_noise(data: bytes, begin: bytes, rules: RuleSet, matcher: Matcher) -> None:
-    finding = found_in(matcher, "postgres://scram:Gr3en-Hats7@db.widgets.net/postgres")
+    finding = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net/postgres")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(5)
         speaker = threading.Thread(target=speak, args=(listening, begin + data), daemon=True)
         speaker.start()
         validity = ask(rules, finding, f"localhost:{listening.getsockname()[1]}/postgres")
+        listening.shutdown(socket.SHUT_RDWR)  # whoever waits for callers stops
     speaker.join()
     assert validity.status != "active"
 
