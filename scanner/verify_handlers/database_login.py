@@ -15,9 +15,9 @@ from urllib.parse import unquote
 
 from scanner.exchange import Failure
 from scanner.verdicts import ACTIVE, INACTIVE, Verdict, unknown
-from scanner.verify_handlers import postgresql_login
 from scanner.verify_handlers.interface import Handler, Question, Reach
 from scanner.verify_handlers.login import PROVEN, Login, NoLoginError, Wire
+from scanner.verify_handlers.postgresql_login import log_in as postgresql_log_in
 from scanner.verify_hosts import allowed
 from scanner.verify_request import HostRefusedError
 from scanner.verify_template import NotSendableError
@@ -36,11 +36,11 @@ class Kind:
     login: Callable[[Wire, Login], Verdict] = field(repr=False)
 
 
-_POSTGRESQL = Kind("postgresql", 5432, postgresql_login.log_in)
+_POSTGRESQL = Kind("postgresql", 5432, postgresql_log_in)
 _KINDS: Final[Mapping[str, Kind]] = {
     "postgres": _POSTGRESQL, "postgresql": _POSTGRESQL, "postgis": _POSTGRESQL, "pgsql": _POSTGRESQL,
-    "timescaledb": _POSTGRESQL, "cockroachdb": Kind("postgresql", 26257, postgresql_login.log_in),
-    "redshift": Kind("postgresql", 5439, postgresql_login.log_in),
+    "timescaledb": _POSTGRESQL, "cockroachdb": Kind("postgresql", 26257, postgresql_log_in),
+    "redshift": Kind("postgresql", 5439, postgresql_log_in),
 }  # fmt: skip
 
 
