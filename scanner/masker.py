@@ -38,9 +38,14 @@ LINES_NAMED = 10
 """For each rule so many lines are remembered."""
 
 _BLOCK = 1 << 20
-_ARMOUR = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+OUTSIDE, HEAD = -1, -2
+BODY = "privatekey-body"
+"""What reports call a line of a private key that no rule sees as a whole."""
+
+_HEAD = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_NO_BODY = re.compile(rb"[\s\\\"',;+|]{0,12}")
 _BODY = re.compile(rb"([A-Za-z0-9+/]{1,200}={0,2})[\s\\\"',;+|]{0,12}\Z")
-_HEADER = re.compile(rb"(?:Proc-Type|DEK-Info|Comment|Version|Hash): ?[^\n]{0,100}\Z|[\s\\\"',;+|]{0,12}\Z")
+_HEADER = re.compile(rb"(?:Proc-Type|DEK-Info|Comment|Version|Hash): ?[^\n]{0,100}\Z|[\s|>]\Z|\A\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class Masker:
         self._lines = 0  # how far the lines of a held stretch have been looked at
         self._width = 0
         self._coloured = False
-        self._armour = -1  # width of the margin of an armoured key's lines; -1 outside of one, -2 in its head
+        self._armour = OUTSIDE  # width of the margin of an armoured key's lines
 
     # --- in and out ---
 
@@ -136,7 +141,7 @@ class Masker:
         """For streams that a person watches, when nothing comes for a moment: the beginning of the begun line as far as
         nothing in it can be secret whatever comes next, a prompt for example. The rest stays held."""
         first, data = self._start + self._sent, self._data
-        if self._armour != -1 or len(data) - first > PROMPT or data.find(b"\n", self._start) >= 0:
+        if self._armour != OUTSIDE or len(data) - first > PROMPT or data.find(b"\n", self._start) >= 0:
             return b""
         low = max(0, self._start - LOOK_BACK)
         events = [(at - low, number) for at, number in self._events]
@@ -216,7 +221,7 @@ class Masker:
 
     def _busy(self) -> bool:
         """Whether the next line has to be looked at whatever stands in it."""
-        return self._armour != -1 or self._coloured or (bool(self._events) and self._events[0][0] < self._start)
+        return self._armour != OUTSIDE or self._coloured or (bool(self._events) and self._events[0][0] < self._start)
 
     def _end_of_stretch(self, end: int, final: bool) -> int:
         """Where the stretch that begins here ends; -1 when that is not known yet."""
@@ -282,40 +287,44 @@ class Masker:
     # --- private keys in lines with margins ---
 
     def _armoured(self, data: bytes, first: int, hidden: list[Hidden]) -> list[Hidden]:
-        """What of a line belongs to the body of a private key that no rule sees as a whole: longer than any key, or
-        with a time or a name before every line. From its head to its foot, or to a line that is none of it."""
-        if self._armour == -1:
-            heads = list(_ARMOUR.finditer(data, first))
-            head = heads[-1] if heads else None
-            if head is None or b"-----END" in data[head.end() :]:
-                return hidden
-            tail = data[head.end() :]
-            inside = any(one.end > head.end() for one in hidden)
-            if inside or not _HEADER.match(tail.strip()):
-                last = data.rstrip(b"\r\n").rfind(b"\n") + 1
-                body = _BODY.search(data[last:].rstrip())
-                self._armour = body.start() if inside and body else -1
-            else:
-                self._armour = -2
+        """What of the lines in data[first:] belongs to the body of a private key that no rule sees as a whole: longer
+        than any key, or with a time or a name before every line. From its head to its foot, or to a line that is none
+        of it."""
+        if self._armour == OUTSIDE and data.find(b"PRIVATE KEY", first) < 0:
             return hidden
-        line = data[first:].rstrip()
+        more: list[Hidden] = []
+        at = first
+        while at < len(data):
+            end = data.find(b"\n", at) + 1 or len(data)
+            body = self._body(data[at:end].rstrip())
+            if body is not None:
+                start, stop = at + body[0], at + body[1]
+                if not any(one.start <= start and stop <= one.end for one in hidden):
+                    more.append(Hidden(start, stop, BODY))
+            at = end
+        self.report.cut += len(more)
+        return sorted([*hidden, *more], key=lambda one: (one.start, one.end)) if more else hidden
+
+    def _body(self, line: bytes) -> tuple[int, int] | None:
+        """Where in the line a piece of a key's body stands; takes note of heads and feet."""
+        heads = list(_HEAD.finditer(line))
+        if heads:
+            self._armour = HEAD if _NO_BODY.fullmatch(line, heads[-1].end()) else OUTSIDE
+            return None
+        if self._armour == OUTSIDE:
+            return None
         body = _BODY.search(line)
-        if b"-----END" in line or (body is None and not (self._armour == -2 and _HEADER.search(line))):
-            self._armour = -1
-            return hidden
+        if b"-----END" in line or (body is None and not (self._armour == HEAD and _HEADER.search(line))):
+            self._armour = OUTSIDE
+            return None
         if body is None:
-            return hidden
+            return None
         margin = body.start(1)
-        if len(body.group(1)) < (40 if self._armour == -2 else 16) and margin != self._armour:
-            self._armour = -1
-            return hidden
+        if len(body.group(1)) < (40 if self._armour == HEAD else 16) and margin != self._armour:
+            self._armour = OUTSIDE
+            return None
         self._armour = margin
-        start = first + margin
-        kept = [one for one in hidden if one.end <= start]
-        if kept == hidden:
-            hidden = [*hidden, Hidden(start, first + margin + len(body.group(1)), "privatekey-body")]
-        self.report.cut += 1
-        return hidden
+        return body.span(1)
 
 
 def known(secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | None = None) -> dict[bytes, str]:

@@ -52,7 +52,7 @@ class Stretches:
         self._owners: tuple[Owners, ...] = self._tables.at(None)[0]
         self._texts = [text for text, _ in self._tables.keywords]
         self._starters = _starters(self._owners)
-        self._known = _Known(known or {}, engine)
+        self._known = _Known(known or {})
         self._calls: dict[int, Callable[[bytes, int, int], bool]] = {}
         self._engine = engine
 
@@ -73,7 +73,7 @@ class Stretches:
 
     def signs(self, data: bytes, start: int, end: int) -> list[int]:
         """Where else in data[start:end] something is to be looked at: encoded stretches, colours, known secrets."""
-        found = [at for at, _, _ in self._known.find(data, start, end)]
+        found = list(self._known.signs(data, start, end))
         for byte, step in ((b"\x1b", 1), (b"\0", 1)):
             at = data.find(byte, start, end)
             while at >= 0:  # one a line will do
@@ -129,13 +129,15 @@ class Stretches:
                     place = (probe.rule.id, attempt.start, attempt.end)
                     if attempt.secret_end <= first or place in seen:
                         continue
+                    if probe.rule.context and _MASKED_BEHIND.match(data, attempt.end):
+                        continue  # the public part of a key that was masked before
                     seen.add(place)
                     sample = probe.sample(data, attempt)
                     if sample or next(probe.objections(data, attempt), None) is None:
                         hits.append(
                             Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end)
                         )
-        for view in decode.views(data, max(0, first - 1), len(data)):
+        for view in _one_order(decode.views(data, max(0, first - 1), len(data))):
             if view.end > first:
                 hits += self._inside(view)
         return hits
@@ -267,6 +269,19 @@ class Stretches:
                         yield found
 
 
+def _one_order(views: Iterable[decode.View]) -> Iterator[decode.View]:
+    """The views, but of UTF-16 that reads in both byte orders (a line cut within its last character does) one only."""
+    wide: list[decode.View] = []
+    for view in views:
+        if view.name == "utf-16":
+            wide.append(view)
+        else:
+            yield view
+    for view in wide:
+        if not any(one.start < view.start < one.end - 2 for one in wide):
+            yield view
+
+
 def _secret(hit: Hit) -> bytes:
     return hit.data[hit.attempt.secret_start : hit.attempt.secret_end]
 
@@ -297,6 +312,7 @@ def _merged(found: list[Hidden], first: int) -> list[Hidden]:
     return merged
 
 
+_MASKED_BEHIND = re.compile(rb"[A-Za-z0-9_:./+\-]{0,100}\*{8}")
 _NO_WORD = re.compile(rb"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[^\s]{8}")
 _LAST_WORD = re.compile(rb"[^ \t\r]+\Z")
 
@@ -324,27 +340,35 @@ _SPACE = re.compile(rb"\s")
 class _Known:
     """Secrets known beforehand, in all their forms."""
 
-    def __init__(self, known: dict[bytes, str], engine: str) -> None:
+    def __init__(self, known: dict[bytes, str]) -> None:
         table: dict[bytes, str] = {}
         for value, name in known.items():
             for form in forms(value):
                 table.setdefault(form, name)
         self._forms = sorted(table.items())
-        self._over_lines = [form[: at.end()] for form, _ in self._forms for at in re.finditer(rb"\n", form)]
-        self._over_lines = [form for form in self._over_lines if form]
-        self._find = prefilter([form for form, _ in self._forms], "aho").hits if self._forms else None
+        self._over_lines = [form[: at.end()] for form in table for at in re.finditer(rb"\n", form)]
+        self._texts: dict[bytes, list[tuple[bytes, str]]] = {}  # the engine does not tell cases apart
+        for form, name in self._forms:
+            self._texts.setdefault(form.lower(), []).append((form, name))
+        for form in self._over_lines:  # a first line is worth a look
+            self._texts.setdefault(form[: form.index(b"\n") + 1].lower(), [])
+        self._by_number = list(self._texts.values())
+        self._engine = prefilter(list(self._texts), "aho").hits if self._texts else None
+
+    def signs(self, data: bytes, start: int, end: int) -> Iterable[int]:
+        """Where in data[start:end] one of them stands, or the first line of one."""
+        return [at for _, at in self._engine(data, start, end)] if self._engine is not None else ()
 
     def find(self, data: bytes, start: int, end: int) -> list[tuple[int, int, str]]:
         """Where in data[start:end] they stand, and what they are called."""
-        if self._find is None:
+        if self._engine is None:
             return []
-        found = []
-        for number, at in self._find(data, start, end):
-            form, name = self._forms[number]
-            if data.startswith(form, at):
-                found.append((at, at + len(form), name))
-        found.sort()
-        return found
+        return sorted(
+            (at, at + len(form), name)
+            for number, at in self._engine(data, start, end)
+            for form, name in self._by_number[number]
+            if data.startswith(form, at)
+        )
 
     def place(self, data: bytes, first: int) -> int:
         """Where in data[first:] the first begins that is there, or may be when more comes."""
@@ -356,4 +380,4 @@ class _Known:
 
     def begun(self, data: bytes, first: int) -> bool:
         """Whether data[first:] ends, at the end of a line, inside of one."""
-        return any(data.endswith(part) and len(data) - len(part) > first - len(part) for part in self._over_lines)
+        return any(data.endswith(part) for part in self._over_lines)
