@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanner import pattern
-from scanner.checksums import CHECKSUMS, macaroon, unpad
+from scanner.checksums import CHECKSUMS, base58check, macaroon, unpad
 from scanner.errors import KeysweepError
 from scanner.probe import Attempt, Probe
 from scanner.rule import Example, Rule
@@ -60,6 +60,8 @@ class KeyMaker:
         drawn = self._web_token() if ("jwt", True) in self.rule.checks else pattern.sample(self._tree, self._rng)
         if ("macaroon", True) in self.rule.checks:
             drawn = self._macaroon(drawn)
+        if ("base58check", True) in self.rule.checks:
+            drawn = base58check(self._rng.choice(_WALLETS) + self._rng.randbytes(32) + self._rng.choice((b"", b"\1")))
         found = self._pattern.fullmatch(drawn)
         if found is None:
             return None
@@ -129,6 +131,7 @@ class KeyMaker:
         return self._rng.choice([other for other in b"0123456789" if other != value])
 
 
+_WALLETS = (b"\x80", b"\xef")  # Bitcoin's first byte of a private key: main network, test network
 _ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _PLACE = re.compile(rb"\{key(?::(live|test|cut|long|checksum))?\}")
 

@@ -17,7 +17,7 @@ from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Secret
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
-from scanner.probe import Attempt, Probe, Windows
+from scanner.probe import SMALL, Attempt, Probe, Windows
 from scanner.rule import Keyword, Part, Rule, RuleSet
 from scanner.tables import Tables
 
@@ -87,7 +87,7 @@ class Matcher:
         data, path = chunk.data, chunk.origin.path
         if chunk.previous is not None:
             return not self._holds(data, chunk.start, end, path, chunk.previous)
-        if chunk.start > NEAR or end + NEAR < len(data):
+        if chunk.start > NEAR or end + NEAR < len(data) or (len(data) <= SMALL and self._tables.whole(path)):
             return False
         owners = self._tables.at(path)[0]
         self._last = data, list(self._prefilter.hits(data, 0, len(data)))
@@ -96,7 +96,7 @@ class Matcher:
     def _holds(self, data: bytes, start: int, end: int, path: str, previous: bytes) -> bool:
         """Whether a window holds a key of any rule. The loop that most of a history goes through."""
         known: Windows = {}
-        found = False
+        found = len(data) <= SMALL and bool(self._tables.whole(path))
         for probe, keyword, at in self.places(data, start, end, previous, path, _EDGE):  # to its end: it remembers
             if not found and probe.worth(data, keyword, at):
                 found = any(self._passes(probe, data, one, path) for one in probe.attempts(data, keyword, at, known))
@@ -147,6 +147,8 @@ class Matcher:
     def _attempts(
         self, data: bytes, start: int, end: int, path: str | None, previous: bytes | None, margin: int
     ) -> Iterator[tuple[Attempt, Probe]]:
+        if len(data) <= SMALL:
+            yield from ((attempt, probe) for probe in self._tables.whole(path) for attempt in probe.whole(data))
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
         for probe, keyword, at in self.places(data, start, end, previous, path, margin):

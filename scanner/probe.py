@@ -32,6 +32,9 @@ CONTEXT_REACH = max(LINE_REACH + naming.LOOK_BACK, LINE_REACH + NEXT_REACH)
 AROUND = 16
 """How much text before and after a key the checks may see."""
 
+SMALL = 1024
+"""The most bytes of a file that a rule for whole files looks at."""
+
 SCORED = 80
 """How much text behind a value a score may see, and before its name."""
 
@@ -107,6 +110,14 @@ class Probe:
                 yield from self._accept(data, found)
         else:
             yield from self._across(data, keyword, at)
+
+    def whole(self, data: bytes) -> Iterator[Attempt]:
+        """The way in which the rule fits all of a small file, if it does."""
+        text = data.strip() if len(data) <= SMALL else b""
+        start = data.find(text)
+        found = self._pattern.fullmatch(data, start, start + len(text)) if text else None
+        if found is not None:
+            yield from self._accept(data, found)
 
     def _across(self, data: bytes, keyword: Keyword, at: int) -> Iterator[Attempt]:
         """Matches that hold the keyword at `at` somewhere inside."""
@@ -209,7 +220,8 @@ class Probe:
 
         start, end = attempt.secret_start, attempt.secret_end
         name = attempt.name if self.rule.context else naming.assigned_name(data, attempt.start)
-        before, after = data[max(0, start - scoring.BEFORE) : start], data[end : end + scoring.AFTER]
+        before = data[max(0, start - scoring.BEFORE) : start]
+        after = data[end : end + scoring.AFTER].partition(b"\n")[0]
         return scoring.judge(self._kind, scoring.Scene(data[start:end], name, path, before, after))
 
     def confidence(self, data: bytes, attempt: Attempt, path: str = "") -> Confidence:
@@ -247,5 +259,5 @@ def specificity(attempt: Attempt) -> tuple[int, int, int, int, int, int, str]:
     rule; then the higher priority; then the longer key; then the longer keyword; then the name."""
     rule = attempt.rule
     family = 3 if rule.provider == "generic" else 2 if rule.priority < 0 else int(rule.context)
-    longest = max(len(keyword.text) for keyword in rule.keywords)
+    longest = max((len(keyword.text) for keyword in rule.keywords), default=0)
     return family, rule.confidence.rank, -rule.priority, attempt.start - attempt.end, -longest, attempt.start, rule.id

@@ -56,9 +56,9 @@ class Part:
 class Rule:
     """One key format. `context` rules look for `pattern` near one of the `keywords`; others match by themselves.
 
-    `left` and `right` are insides of character classes: what may not stand before and after the key ("" for
-    anything). `least` and `most` are the widths of a match in bytes. `verify_data` and `revoke_data` are JSON,
-    read only by those who ask a provider.
+    `whole` rules match all of a small file, white space aside. `left` and `right` are insides of character classes:
+    what may not stand before and after the key ("" for anything). `least` and `most` are the widths of a match in
+    bytes. `verify_data` and `revoke_data` are JSON, read only by those who ask a provider.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Rule:
     checks: tuple[tuple[str, object], ...] = ()
     files: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    whole: bool = False
     left: str = ""
     right: str = ""
     least: int = 0
@@ -158,7 +159,8 @@ class RuleSet(Sequence[Rule]):
         told = hashlib.blake2b(digest_size=16)
         for rule in self._rules:
             told.update(repr((rule.id, rule.pattern, rule.keywords, rule.checks, rule.left, rule.right)).encode())
-            told.update(repr((rule.files, rule.names, rule.samples, rule.context, rule.priority, rule.parts)).encode())
+            told.update(repr((rule.files, rule.names, rule.samples, rule.context, rule.priority)).encode())
+            told.update(repr((rule.parts, rule.whole)).encode())
         return told.hexdigest()
 
     def select(self, enable: Sequence[str] = (), disable: Sequence[str] = ()) -> RuleSet:

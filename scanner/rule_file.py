@@ -24,8 +24,8 @@ RULE_KEYS = {
     "id": True, "name": True, "description": True, "keywords": False, "pattern": False, "context": False,
     "value": False, "severity": True, "severities": False, "confidence": True, "environments": False,
     "checks": False, "files": False, "names": False, "left": False, "right": False, "priority": False,
-    "parts": False, "examples": True, "counterexamples": True, "samples": False, "rotate": False, "references": False,
-    "verify": False, "revoke": False,
+    "parts": False, "whole": False, "examples": True, "counterexamples": True, "samples": False, "rotate": False,
+    "references": False, "verify": False, "revoke": False,
 }  # fmt: skip
 """The keys of a rule, and whether they must be there."""
 
@@ -160,7 +160,10 @@ class _Reader:
             raise self.fail(own["id"].line, f"the id must be lower-case words with dashes and begin with '{provider}-'")
         context = "context" in own
         form = own.keys() & {"context", "value", "keywords", "pattern"}
-        if form not in ({"context", "value"}, {"keywords", "pattern"}):
+        whole = self.flag(own.get("whole"), "whole")
+        if whole and (form != {"pattern"} or "files" not in own):
+            raise self.fail(node.line, "a 'whole' rule has 'files' and a 'pattern', and no keywords")
+        if not whole and form not in ({"context", "value"}, {"keywords", "pattern"}):
             raise self.fail(node.line, "a rule has either 'keywords' and 'pattern', or 'context' and 'value'")
         source = own["value" if context else "pattern"]
         text = self.text(source, "pattern")
@@ -178,7 +181,8 @@ class _Reader:
             provider_name=self.text(top["name"], "name"),
             name=self.text(own["name"], "name"),
             description=self.text(own["description"], "description"),
-            keywords=self.keywords(own["context" if context else "keywords"], text, shape, context),
+            keywords=() if whole else self.keywords(own["context" if context else "keywords"], text, shape, context),
+            whole=whole,
             pattern=text,
             severity=self.severity(own["severity"]),
             confidence=self.confidence(own["confidence"]),

@@ -133,6 +133,8 @@ def _password(scene: Scene) -> Iterator[Feature]:
 
 
 def _chosen(value: bytes) -> Iterator[Feature]:
+    if re.fullmatch(rb"[A-Za-z']+[?!.,:;]+", value):
+        yield Feature(-6, "it is the last word of a sentence")
     lowered = value.lower()
     core = lowered.strip(b"0123456789!@#$%^&*_-.+?~ ").translate(_PLAIN)
     if core in _OFTEN or lowered in _OFTEN:
@@ -270,12 +272,18 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(-3, "it is a piece that other text is added to")
     if not quoted and _GOES_ON.match(scene.after):
         yield Feature(-6, "it is called, or what it belongs to is")
+    if _FOLLOWS.search(line) and not _COMMAND.match(line):
+        yield Feature(-2, "it follows its name as in a sentence")
     if _COMPARED.search(line):
         yield Feature(-2, "it is compared with")
     if scene.value in (word for word in _KEYWORDS.findall(scene.value)):
         yield Feature(NEVER, "it is a word of the language")
 
 
+_FOLLOWS = re.compile(rb"(?<![\w-])[A-Za-z]\w{0,40}[ \t]{1,8}\Z")
+_COMMAND = re.compile(
+    rb"\s{0,20}(?:ENV|set|export|setenv|setx|#define|machine)\b|.*--[\w-]{1,40}[ \t]+\Z", re.IGNORECASE
+)
 _JOINED_BEFORE = re.compile(rb"(?:[\"'`]\s{0,3}(?:\+|\.|&|\|\||\.\.)\s{0,3}|[+&]\s{0,3})[\"'`]\Z")
 _JOINED_AFTER = re.compile(rb"[\"'`]\s{0,3}(?:\+|\.\s|&\s|\|\||\.\.|%\s|\.format|\.replace|\.repeat|\.join|\[)")
 _GOES_ON = re.compile(rb"[(\[]|\.[A-Za-z_]|->|::|\?\.")

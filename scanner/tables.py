@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import translate
 from functools import cached_property
 
@@ -74,6 +74,24 @@ class Tables:
             self._here = path, here
         return here
 
+    def whole(self, path: str | None) -> tuple[Probe, ...]:
+        """The rules for whole small files that look at files of that path."""
+        if not path or not (self._whole_names.match(path.rsplit("/", 1)[-1]) or self._whole_paths.match(path)):
+            return ()
+        return tuple(probe for probe in self._whole if probe.rule.applies_to(path))
+
+    @cached_property
+    def _whole(self) -> tuple[Probe, ...]:
+        return tuple(Probe(rule) for rule in self._rules if rule.whole)
+
+    @cached_property
+    def _whole_names(self) -> re.Pattern[str]:
+        return _any_of({glob for probe in self._whole for glob in probe.rule.files if "/" not in glob})
+
+    @cached_property
+    def _whole_paths(self) -> re.Pattern[str]:
+        return _any_of({glob for probe in self._whole for glob in probe.rule.files if "/" in glob})
+
     def _table(self, elsewhere: frozenset[str]) -> Table:
         if elsewhere not in self._known:
             owners = tuple(_without(owners, elsewhere) for _, owners in self.keywords)
@@ -100,9 +118,13 @@ class Tables:
         are none of any rule's, and that should cost one look."""
         limited = [rule for rule in self._rules if rule.files]
         globs = {glob for rule in limited for glob in rule.files}
-        kinds = ([translate(glob) for glob in sorted(globs) if ("/" in glob) is full] for full in (False, True))
-        names, paths = (re.compile("|".join(kind) or r"(?!)") for kind in kinds)
+        names, paths = (_any_of({glob for glob in globs if ("/" in glob) is full}) for full in (False, True))
         return names, paths, frozenset(rule.id for rule in limited)
+
+
+def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
+    """All globs as one expression; one that fits nothing where there are none."""
+    return re.compile("|".join(map(translate, sorted(globs))) or r"(?!)")
 
 
 def _without(owners: Owners, elsewhere: frozenset[str]) -> Owners:
