@@ -43,6 +43,14 @@ def keyword_places(tree: Any, most: int, keywords: Sequence[bytes]) -> dict[byte
     return places
 
 
+def certain(tree: Any, keywords: Sequence[bytes]) -> bool:
+    """Whether a pattern's fixed characters alone show that every match has one of the keywords; False says nothing."""
+    if _fixed_places(_prefixes(tree), keywords) is not None:
+        return True
+    lowered = [keyword.lower() for keyword in keywords]
+    return any(keyword in literal.text.lower() for literal in _literals(tree) for keyword in lowered)
+
+
 def _occurrences(text: bytes, wanted: bytes) -> list[int]:
     return [at for at in range(len(text) - len(wanted) + 1) if text.startswith(wanted, at)]
 

@@ -26,19 +26,25 @@ def _sample(items: Any, rng: random.Random, spread: int, out: bytearray, fold: b
             continue
         chosen = single(op, arg, fold)
         if chosen is not None:
-            out.append(_pick(chosen, rng))
+            out.append(rng.choice(_likely(chosen)))
         elif op is sre.SUBPATTERN:
             _sample(arg[3], rng, spread, out, folds(arg, fold))
         elif op is sre.BRANCH:
             _sample(rng.choice(arg[1]), rng, spread, out, fold)
         else:
             low, high, inner = arg
-            for _ in range(rng.randint(low, min(high, low + spread))):
-                _sample(inner, rng, spread, out, fold)
+            times = rng.randint(low, min(high, low + spread))
+            repeated = single(inner[0][0], inner[0][1], fold) if len(inner) == 1 else None
+            if repeated is None:
+                for _ in range(times):
+                    _sample(inner, rng, spread, out, fold)
+            else:  # most of a key is one class repeated: it is read off once
+                likely = _likely(repeated)
+                out += bytes(rng.choice(likely) for _ in range(times))
 
 
-def _pick(characters: Charset, rng: random.Random) -> int:
-    """A character a real key would have: letters and digits mostly where the class is wide."""
+def _likely(characters: Charset) -> list[int]:
+    """The characters a real key would have: letters and digits mostly where the class is wide."""
     if len(characters) > 80:
         characters = (characters & _LETTERS_DIGITS) or (characters & _PRINTABLE) or characters
-    return rng.choice(sorted(characters))
+    return sorted(characters)
