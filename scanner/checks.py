@@ -55,7 +55,7 @@ def placeholder(candidate: Candidate) -> str:
 
 
 _REFERENCE = re.compile(
-    rb"^(?:\$|%[A-Za-z_]\w{0,60}%|%\(|%[sdrv]$|\{\{|\{%|\{[A-Za-z_]|<[^>]{1,80}>|<%|#\{|@\{|!(?:Ref|Sub|GetAtt|secret)\b"
+    rb"^(?:\$|%[A-Za-z_]\w{0,60}%|%\(|%[sdrv]$|\{\{|\{%|\{[A-Za-z_]|<[^>]{1,80}>|<%|#\{|@\{|@[A-Z_][A-Z0-9_]{0,60}@?$|!(?:Ref|Sub|GetAtt|ImportValue|secret|vault|env|include|reference)\b"
     rb"|(?:os\.)?environ\b|os\.getenv|process\.env|import\.meta|getenv|ENV\[|env\(|System\.getenv|secrets?[.\[]"
     rb"|var\.|vault:|op://|ref\+|arn:aws:|data\.|local\.|config[.\[]|settings\.|self\.|this\.|params[.\[]|args\.)"
 )

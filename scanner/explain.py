@@ -149,6 +149,9 @@ class _Scene:
                 yield from (f"{feature.points:+d} points: {feature.why}" for feature in score.features)
                 sure = f"{score.confidence} confidence" if score.confidence else "no finding"
                 yield f"{score.points} points together: {sure}"
+            sure = one.probe.confidence(data, attempt, path)
+            if sure is not attempt.rule.confidence and score is None:
+                yield f"{sure} confidence, not {attempt.rule.confidence}: it stands among tests, examples or documents"
             yield from (f"check fails: {reason}" for reason in one.probe.objections(data, attempt, path))
 
     def verdict(self, one: _Tried) -> str:

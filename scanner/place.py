@@ -53,7 +53,7 @@ _TRANSLATED = re.compile(r"(?:^|/)(?:locales?|i18n|l10n|lang|langs|languages?|tr
 _TESTS = re.compile(
     r"(?:^|/)(?:(?:[\w.-]*[_.-])?tests?|\w*[a-z]Tests?|test[A-Z]\w*|[\w-]*smoke-test[\w-]*|specs?|__tests__|__mocks__|[\w-]*test[_-]?data|fixtures?|mocks?|stubs?"
     r"|examples?|samples?|demos?|docs?"
-    r"|documentation|tutorials?|testing|e2e|cypress|snippets?|benchmarks?|cassettes?|testresources|testfixtures)/"
+    r"|documentation|guides?|tutorials?|testing|e2e|cypress|snippets?|benchmarks?|cassettes?|testresources|testfixtures)/"
     r"|(?:^|/)(?:test_[^/]*|conftest\.py|[^/]*[._-](?:test|tests|spec|specs|mock|fixture)\.\w{1,5}"
     r"|[^/]*(?:Tests?|Spec|IT)\.\w{1,6})$"
     r"|^test_[^/]*$"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from scanner import checks, naming
 from scanner.models import Confidence
+from scanner.place import stands_in_tests
 from scanner.rule import Keyword, Rule
 from scanner.synthetic import is_synthetic
 
@@ -225,15 +226,23 @@ class Probe:
         return scoring.judge(self._kind, scoring.Scene(data[start:end], name, path, before, after))
 
     def confidence(self, data: bytes, attempt: Attempt, path: str = "") -> Confidence:
-        """How sure a confirmed key is."""
+        """How sure a confirmed key is: as its score says, or its rule; among tests and documents, a key that is only
+        known by its context is one step less sure."""
         score = self.score(data, attempt, path)
-        return (score and score.confidence) or self.rule.confidence
+        sure = (score and score.confidence) or self.rule.confidence
+        if score is None and self.rule.context and sure is not Confidence.LOW and stands_in_tests(path):
+            return Confidence.MEDIUM if sure is Confidence.HIGH else Confidence.LOW
+        return sure
 
     def objections(self, data: bytes, attempt: Attempt, path: str = "") -> Iterator[str]:
         """The reasons of the checks that do not hold. In an example file (`.env.example`) a value that is only known
-        by its name is there to be replaced; a format of its own is reported there, too."""
-        if self.rule.context and _EXAMPLE_FILE.search(path.rsplit("/", 1)[-1]):
-            yield "it stands in an example file"
+        by its name is there to be replaced, in a lock file it is a hash; a format of its own is reported there, too."""
+        if self.rule.context:
+            name = path.rsplit("/", 1)[-1]
+            if _EXAMPLE_FILE.search(name):
+                yield "it stands in an example file"
+            if _LOCK_FILE.search(name):
+                yield "it stands in a file of versions and their hashes"
         candidate = checks.Candidate(
             data[attempt.secret_start : attempt.secret_end],
             data[attempt.start : attempt.end],
@@ -250,6 +259,9 @@ class Probe:
 
 
 _EXAMPLE_FILE = re.compile(r"(?i)(?:^|[._-])(?:examples?|samples?|template|tmpl|tpl|dist|defaults?)(?:$|[._-])")
+_LOCK_FILE = re.compile(
+    r"(?i)(?:^|[._-])(?:lock|lock\.json|lock\.ya?ml|sum|sums|shrinkwrap\.json|resolved|sha1|sha256|sha512|md5)$|^checksums?\b"
+)
 _ESCAPE = re.compile(rb"(?:\\[abfnrtv0]|\\u00[0-9a-fA-F]{2}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\x1b\[[0-9;]{0,8}[mK])\Z")
 
 

@@ -302,6 +302,8 @@ def _in_text(line: bytes) -> bool:
 
 
 def _line(scene: Scene) -> Iterator[Feature]:
+    if scene.value.startswith(b"Ag") and b"encryptedData:" in scene.before:
+        yield Feature(NEVER, "it is sealed for a cluster")
     start = scene.before.rfind(b"\n") + 1
     line = scene.before[start:]
     rest = scene.after.partition(b"\n")[0]
