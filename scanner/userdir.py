@@ -1,7 +1,9 @@
-"""The user's private cache folder: small files that save time and hold nothing secret.
+"""The user's private folders: a cache of small files that save time and hold nothing secret, and a state folder for
+what must not be lost.
 
-Every operation may fail (no home, read-only disk, somebody else's folder); failing costs time, never a finding.
-`KEYSWEEP_CACHE_DIR` names another folder; `KEYSWEEP_CACHE_DIR=off` switches caching off.
+Every operation on the cache may fail (no home, read-only disk, somebody else's folder); failing costs time, never a
+finding. `KEYSWEEP_CACHE_DIR` names another folder; `KEYSWEEP_CACHE_DIR=off` switches caching off.
+`KEYSWEEP_STATE_DIR` names another state folder.
 """
 
 from __future__ import annotations
@@ -18,8 +20,19 @@ def folder() -> Path | None:
     if named == "off":
         return None
     path = Path(named) if named else _default()
-    if path is None:
-        return None
+    return _made(path) if path is not None else None
+
+
+def state() -> Path | None:
+    """The folder for what must not be lost, made if needed (private, 0700), or None when there is none to be
+    trusted."""
+    named = os.environ.get("KEYSWEEP_STATE_DIR", "")
+    path = Path(named) if named else _default_state()
+    made = _made(path) if path.is_absolute() else None
+    return made if made is not None and _only_ours(made.lstat()) else None
+
+
+def _made(path: Path) -> Path | None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = path.lstat()
@@ -37,6 +50,19 @@ def _default() -> Path | None:
         base = os.environ.get("XDG_CACHE_HOME", "") or str(Path("~/.cache").expanduser())
     path = Path(base)
     return path / "keysweep" if path.is_absolute() else None
+
+
+def _default_state() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "")) / "keysweep" / "state"
+    if sys.platform == "darwin":
+        return Path("~/Library/Application Support/keysweep").expanduser()
+    return Path(os.environ.get("XDG_STATE_HOME", "") or str(Path("~/.local/state").expanduser())) / "keysweep"
+
+
+def _only_ours(about: os.stat_result) -> bool:
+    """Whether nobody else can even look into it."""
+    return sys.platform == "win32" or not about.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
 
 
 def _private(about: os.stat_result) -> bool:

@@ -29,10 +29,10 @@ HANDLER_KEYS = {"handler", "parts", "limit", "references", "options", "from_key"
 REVOKE_KEYS: Mapping[str, Mapping[str, bool]] = {
     "report": _COMMON | {"how": True, "batch": True, "url": True, "replies": True},
     "self": _COMMON | {"how": True, "url": True, "replies": True, "successor": False},
-    "owner": {"how": True, "list": True, "delete": True, "references": False, "limit": False},
+    "owner": {"how": True, "list": True, "delete": True, "from_key": False, "references": False, "limit": False},
     "page": {"how": True, "url": True, "steps": True, "references": False},
 }
-LIST_KEYS = _REQUEST | {"url": True, "replies": True, "items": True, "id": True, "match": True}
+LIST_KEYS = _REQUEST | {"url": True, "replies": True, "items": True, "id": True, "match": True, "more": False}
 DELETE_KEYS = _REQUEST | {"url": True, "replies": True}
 REPLY_KEYS = {"status": True, "json": False, "header": False, "text": False, "is": True, "reason": False}
 MOST_KEYS_A_REPORT = 1000
@@ -146,16 +146,19 @@ class _Reader:
         """An owner's key lists the keys (`{owner}`), the one that fits is found, and deleted by its `{id}`."""
         self.limit(own.get("limit"))
         listing = self.keys(own["list"], LIST_KEYS, "'list'")
-        self.extra = frozenset({"owner"})
+        of_key = self.extra
+        self.extra = of_key | {"owner"}
         self.request(listing, own["list"])
         self.replies(listing["replies"], own["list"], self.listed)
-        for name in ("items", "id"):
-            self.text(listing[name], name)
+        for name in ("items", "id", "more"):
+            if name in listing:
+                self.text(listing[name], name)
         for item in self.mapping(listing["match"], "match").values():
-            self.filled(item, "match")
+            short = self.keys(item, {"shortened": True}, "'match'") if isinstance(item.value, dict) else {}
+            self.filled(short.get("shortened", item), "match")
         if not listing["match"].value:
             raise self.fail(listing["match"].line, "'match' says which field of an item must hold what of the key")
-        self.extra = frozenset({"owner", "id"})
+        self.extra = of_key | {"owner", "id"}
         ending = self.keys(own["delete"], DELETE_KEYS, "'delete'")
         self.request(ending, own["delete"])
         self.replies(ending["replies"], own["delete"], self.outcome)
@@ -271,13 +274,22 @@ class _Reader:
         if status == ACTIVE and not told and any(code >= 400 for code in codes):
             raise self.fail(node.line, "an error that proves a key genuine has the provider's own json, header or text")
 
-    def outcome(self, _: Node, own: Mapping[str, Node]) -> None:
-        if own["is"].value not in OUTCOMES:
-            raise self.fail(own["is"].line, f"'is' is one of: {', '.join(OUTCOMES)}")
+    def outcome(self, node: Node, own: Mapping[str, Node]) -> None:
+        self.success(node, own, OUTCOMES)
 
-    def listed(self, _: Node, own: Mapping[str, Node]) -> None:
-        if own["is"].value not in ("listed", "refused", "unknown"):
-            raise self.fail(own["is"].line, "'is' is one of: listed, refused, unknown")
+    def listed(self, node: Node, own: Mapping[str, Node]) -> None:
+        self.success(node, own, ("listed", "refused", "unknown"))
+
+    def success(self, node: Node, own: Mapping[str, Node], outcomes: Collection[str]) -> None:
+        """Refuses a success that the status contradicts, unless the provider's own words say it."""
+        if own["is"].value not in outcomes:
+            raise self.fail(own["is"].line, f"'is' is one of: {', '.join(outcomes)}")
+        codes = _statuses(own["status"])
+        failed = any(300 <= code < 400 or code >= 500 or code == 429 for code in codes)
+        wordless = any(code >= 400 for code in codes) and not own.keys() & {"json", "header", "text"}
+        if own["is"].value in ("revoked", "accepted", "listed") and (failed or wordless):
+            what = f"'{own['is'].value}' is a 2xx, or a 4xx with the provider's own json, header or text"
+            raise self.fail(node.line, what)
 
     # --- typed access ---
 

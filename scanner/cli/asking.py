@@ -87,7 +87,8 @@ def _own_checks(wanted: Wanted, config: Config, rules: RuleSet) -> tuple[RuleSet
     if set(named) == set(config.rules):
         return rules, 0
     trusted = load_rules(named).by_id
-    foreign = [rule for rule in rules if rule.verify_data and trusted.get(rule.id) != rule]
+    asking = [rule for rule in rules if rule.verify_data or rule.revoke_data]
+    foreign = [rule for rule in asking if trusted.get(rule.id) != rule]
     silent = {rule.id: replace(rule, verify_data="", revoke_data="") for rule in foreign}
     return RuleSet([silent.get(rule.id, rule) for rule in rules], rules.selected), len(foreign)
 
@@ -115,8 +116,8 @@ class Asking:
         return self._verifier.plan(findings)
 
     def begin(self, findings: Sequence[Finding]) -> None:
-        """Begins to ask about findings of a scan that still goes on, as far as they will be reported. What may be in the
-        baseline waits for the end, when that is known."""
+        """Begins to ask about findings of a scan that still goes on, as far as they will be reported. What may be in
+        the baseline waits for the end, when that is known."""
         for finding in absorb(ScanResult(tuple(findings))).findings:
             if to_be_asked(finding, self._policy) and not self._perhaps_known(finding):
                 self._name(self._verifier.plan([finding]).hosts)

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from scanner.cli.again import Again, inside, load_report, place_of
 from scanner.cli.asking import INTERRUPTED, shown
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
-from scanner.errors import SourceError, UsageError
-from scanner.identity import Identities
 from scanner.models import Finding, ScanResult, Skipped
-from scanner.pipeline import scan
 from scanner.policy import Decision, Exit, FailOn, Policy, answer_code, decide
 from scanner.recheck import (
-    LARGEST,
     Entry,
     by_key,
-    needs_repository,
-    out_of_reach,
-    places,
-    read_report,
-    recognised,
 )
 from scanner.reports.interface import count
 from scanner.reports.text_safety import printable
 from scanner.reports.words import meaning
-from scanner.sources.git import Git, open_repository
 
 
 @click.command()
@@ -72,9 +62,9 @@ def recheck(
         report=reports, quiet=quiet, verify=True, jobs=1,
     )  # fmt: skip
     session = Session(wanted)
-    entries = read_report(_read(report), str(report))
-    with _inside(repo):
-        again = _Again.of(entries, session)
+    entries = load_report(report)
+    with inside(repo):
+        again = Again.of(entries, session)
     if only_plan:
         plan = session.asking.plan(list(again.found.values())) if session.asking else None
         click.echo(shown(plan) if plan else "", nl=False)
@@ -87,74 +77,7 @@ def recheck(
     return int(decision.exit_code)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > LARGEST:
-        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no report of keysweep is")
-    return data
-
-
-def _inside(repo: str) -> chdir[str]:
-    if not Path(repo).is_dir():
-        raise SourceError(f"{repo}: no such folder; name the repository, or the folder, that was scanned")
-    return chdir(repo)
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """The report's entries, the keys that were found again, by the number of their entry, and why others were not."""
-
-    entries: tuple[Entry, ...]
-    found: Mapping[int, Finding]
-    lost: Mapping[int, str]
-
-    @classmethod
-    def of(cls, entries: tuple[Entry, ...], session: Session) -> _Again:
-        """Reads all the places again; from the current folder."""
-        git, no_repository = _git(entries)
-        near = [
-            (number, entry) for number, entry in enumerate(entries)
-            if not out_of_reach(entry, session.rules, repository=git is not None)
-        ]  # fmt: skip
-        results = [scan(source, session.matcher) for source in places([entry for _, entry in near], git)]
-        findings = [finding for result in results for finding in result.findings]
-        identities = Identities(pepper=session.pepper, mask=session.matcher.mask)
-        matched = recognised([entry for _, entry in near], findings, identities)
-        found = {near[index][0]: finding for index, finding in matched.items()}
-        unread = {item.what: item.reason for result in results for item in result.skipped}
-        lost = {
-            number: _why(entry, session, unread, no_repository)
-            for number, entry in enumerate(entries) if number not in found
-        }  # fmt: skip
-        return cls(entries, found, lost)
-
-
-def _git(entries: Sequence[Entry]) -> tuple[Git | None, str]:
-    if not needs_repository(entries):
-        return None, ""
-    try:
-        return open_repository(".").git, ""
-    except SourceError as error:
-        return None, str(error)
-
-
-def _why(entry: Entry, session: Session, unread: Mapping[str, str], no_repository: str) -> str:
-    far = out_of_reach(entry, session.rules, repository=not no_repository)
-    if far:
-        return far
-    for what, reason in unread.items():
-        if entry.object_id and entry.object_id in what:
-            return f"it cannot be read: {reason}"
-        if not entry.object_id and what == entry.path:
-            return f"it cannot be read: {reason}"
-    return "the key does not stand there any more, or the report was made with another identity key"
-
-
-def _ask(again: _Again, session: Session) -> tuple[dict[int, Finding], Decision]:
+def _ask(again: Again, session: Session) -> tuple[dict[int, Finding], Decision]:
     """The findings with what their providers say now, by the number of their entry, and what it comes to."""
     asking = session.asking
     answered, interrupted = tuple(again.found.values()), False
@@ -162,7 +85,7 @@ def _ask(again: _Again, session: Session) -> tuple[dict[int, Finding], Decision]
         with session.progress as progress:
             answered = asking.finish(answered, progress)
         interrupted = asking.interrupted
-    lost = {Skipped(_place(again.entries[number]), reason) for number, reason in again.lost.items()}
+    lost = {Skipped(place_of(again.entries[number]), reason) for number, reason in again.lost.items()}
     if interrupted:
         lost.add(Skipped("the checks of keys", INTERRUPTED))
     found = tuple(sorted(answered, key=lambda finding: finding.sort_key))
@@ -171,10 +94,6 @@ def _ask(again: _Again, session: Session) -> tuple[dict[int, Finding], Decision]
     code = answer_code(answered) if answered else Exit.OK
     decision = replace(decision, exit_code=Exit.INCOMPLETE if lost and code is Exit.OK else code)
     return dict(zip(again.found, answered, strict=True)), decision
-
-
-def _place(entry: Entry) -> str:
-    return f"{entry.path or entry.kind}:{entry.line}"
 
 
 _TITLES = {
@@ -186,7 +105,7 @@ _TITLES = {
 """What became of keys, the worst first."""
 
 
-def _page(again: _Again, answered: Mapping[int, Finding], mask: Callable[[str], str]) -> Iterator[str]:
+def _page(again: Again, answered: Mapping[int, Finding], mask: Callable[[str], str]) -> Iterator[str]:
     groups: dict[str, list[list[int]]] = {state: [] for state in _TITLES}
     for numbers in by_key(answered):
         groups[_state(again.entries[numbers[0]], answered[numbers[0]])].append(numbers)
@@ -199,7 +118,7 @@ def _page(again: _Again, answered: Mapping[int, Finding], mask: Callable[[str], 
         yield f"cannot be read any more: {count(len(again.lost), 'finding')}"
     for number, reason in again.lost.items():
         entry = again.entries[number]
-        what = f"{_safe(entry.key, mask)} [{_safe(entry.rule, mask)}] {_safe(_place(entry), mask)}"
+        what = f"{_safe(entry.key, mask)} [{_safe(entry.rule, mask)}] {_safe(place_of(entry), mask)}"
         yield f"  {what}: {_safe(reason, mask)}"
     counts = ", ".join(f"{len(groups[state]):,} {title}" for state, title in _TITLES.items() if groups[state])
     lost = f"{count(len(again.lost), 'finding')} cannot be read any more" if again.lost else ""
@@ -216,7 +135,7 @@ def _state(entry: Entry, finding: Finding) -> str:
 def _block(entries: Sequence[Entry], finding: Finding, mask: Callable[[str], str]) -> Iterator[str]:
     first, said = entries[0], finding.validity
     more = f" and at {count(len(entries) - 1, 'more place')}" if len(entries) > 1 else ""
-    place = _safe(_place(first), mask)
+    place = _safe(place_of(first), mask)
     yield f"  {_safe(finding.masked, mask)} [{finding.rule_id}] {place}{more}"
     when = f" on {said.asked[:10]}" if said.asked else ""
     then = f", {first.asked[:10]}" if first.asked else ""

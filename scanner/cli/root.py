@@ -13,6 +13,7 @@ COMMANDS = {
     "files": ("scanner.cli.scan", "files"),
     "history": ("scanner.cli.scan", "history"),
     "stdin": ("scanner.cli.scan", "stdin"),
+    "logs": ("scanner.cli.logs", "logs"),
     "mask": ("scanner.cli.mask", "mask"),
     "run": ("scanner.cli.run", "run"),
     "staged": ("scanner.cli.guard", "staged"),
@@ -23,6 +24,7 @@ COMMANDS = {
     "rules": ("scanner.cli.rules", "rules"),
     "verify": ("scanner.cli.verify", "verify"),
     "recheck": ("scanner.cli.recheck", "recheck"),
+    "revoke": ("scanner.cli.revoke", "revoke"),
     "completion": ("scanner.cli.completion", "completion"),
     "action": ("scanner.cli.action", "action"),
 }

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from scanner.cli.asking import Asking, shown, trust
+from scanner.cli.one_key import from_environment, pairs, read_key, refuse_argument
 from scanner.cli.options import Wanted
 from scanner.cli.progress import Progress
 from scanner.cli.session import Session
-from scanner.errors import UsageError
 from scanner.models import Finding
 from scanner.policy import Policy, answer_code
-from scanner.recognition import LONGEST, recognise, with_parts
+from scanner.recognition import recognise, with_parts
 from scanner.reports.text_safety import printable
 from scanner.reports.words import headline, meaning
 from scanner.rule import Rule
@@ -55,17 +54,13 @@ def verify(
       keysweep verify --rule github-personal-access-token --json < key.txt
       keysweep verify --plan < key.txt
     """
-    if key:
-        raise UsageError(
-            "a key is not taken as an argument: the shell's history keeps it, and every process can read it; "
-            "pass it on standard input, such as keysweep verify < FILE"
-        )
+    refuse_argument(key, "verify")
     wanted = Wanted(config=config, no_config=config is None, rules=extra)
     session = Session(wanted)
-    finding = recognise(_read(), session.rules, rule_id)
+    finding = recognise(read_key(), session.rules, rule_id)
     rule = session.rules.get(finding.rule_id)
-    finding = with_parts(finding, rule, _pairs(parts, "--part"), shown=True)
-    finding = with_parts(finding, rule, _from_environment(secret_parts), shown=False)
+    finding = with_parts(finding, rule, pairs(parts, "--part"), shown=True)
+    finding = with_parts(finding, rule, from_environment(secret_parts, "--part-env"), shown=False)
     asking = Asking(trust(wanted, session.config, session.rules), Policy(), _say)
     if only_plan:
         click.echo(shown(asking.plan([finding])), nl=False)
@@ -77,29 +72,6 @@ def verify(
 
 def _say(sentence: str) -> None:
     click.echo(f"keysweep: {printable(sentence)}", err=True)
-
-
-def _read() -> bytes:
-    if sys.stdin.isatty():
-        text: str = click.prompt("Key (not shown)", hide_input=True, err=True)
-        return text.encode("utf-8", "surrogateescape")
-    return sys.stdin.buffer.read(LONGEST + 1)
-
-
-def _pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
-    pairs = [text.partition("=") for text in texts]
-    if not all(name and separator and value for name, separator, value in pairs):
-        raise UsageError(f"{option} wants a name and a value: {option} NAME=VALUE")
-    return [(name, value) for name, _, value in pairs]
-
-
-def _from_environment(texts: tuple[str, ...]) -> list[tuple[str, str]]:
-    found = []
-    for name, variable in _pairs(texts, "--part-env"):
-        if not os.environ.get(variable):
-            raise UsageError(f"--part-env {name}: the environment variable '{variable[:60]}' is not set")
-        found.append((name, os.environ[variable]))
-    return found
 
 
 def _text(finding: Finding, rule: Rule) -> str:

@@ -1,0 +1,93 @@
+"""The keys of an earlier report, read again where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanner.cli.session import Session
+from scanner.errors import SourceError, UsageError
+from scanner.identity import Identities
+from scanner.models import Finding
+from scanner.pipeline import scan
+from scanner.recheck import LARGEST, Entry, needs_repository, out_of_reach, places, read_report, recognised
+from scanner.sources.git import Git, open_repository
+
+
+def load_report(path: Path) -> tuple[Entry, ...]:
+    """The entries of a JSON report. Raises UsageError when there is none."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no report of keysweep is")
+    return read_report(data, str(path))
+
+
+def inside(repo: str) -> chdir[str]:
+    """The folder that was scanned, as the current one for a while."""
+    if not Path(repo).is_dir():
+        raise SourceError(f"{repo}: no such folder; name the repository, or the folder, that was scanned")
+    return chdir(repo)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The report's entries, the keys that were found again, by the number of their entry, and why others were not."""
+
+    entries: tuple[Entry, ...]
+    found: Mapping[int, Finding]
+    lost: Mapping[int, str]
+
+    @classmethod
+    def of(cls, entries: tuple[Entry, ...], session: Session) -> Again:
+        """Reads all the places again; from the current folder."""
+        git, no_repository = _git(entries)
+        near = [
+            (number, entry) for number, entry in enumerate(entries)
+            if not out_of_reach(entry, session.rules, repository=git is not None)
+        ]  # fmt: skip
+        results = [scan(source, session.matcher) for source in places([entry for _, entry in near], git)]
+        findings = [finding for result in results for finding in result.findings]
+        identities = Identities(pepper=session.pepper, mask=session.matcher.mask)
+        matched = recognised([entry for _, entry in near], findings, identities)
+        found = {near[index][0]: finding for index, finding in matched.items()}
+        unread = {item.what: item.reason for result in results for item in result.skipped}
+        lost = {
+            number: _why(entry, session, unread, no_repository)
+            for number, entry in enumerate(entries) if number not in found
+        }  # fmt: skip
+        return cls(entries, found, lost)
+
+
+def _git(entries: Sequence[Entry]) -> tuple[Git | None, str]:
+    if not needs_repository(entries):
+        return None, ""
+    try:
+        return open_repository(".").git, ""
+    except SourceError as error:
+        return None, str(error)
+
+
+def _why(entry: Entry, session: Session, unread: Mapping[str, str], no_repository: str) -> str:
+    far = out_of_reach(entry, session.rules, repository=not no_repository)
+    if far:
+        return far
+    for what, reason in unread.items():
+        if entry.object_id and entry.object_id in what:
+            return f"it cannot be read: {reason}"
+        if not entry.object_id and what == entry.path:
+            return f"it cannot be read: {reason}"
+    return "the key does not stand there any more, or the report was made with another identity key"
+
+
+def place_of(entry: Entry) -> str:
+    """Where an entry stands, for people."""
+    return f"{entry.path or entry.kind}:{entry.line}"
+
+
+__all__ = ["Again", "inside", "load_report", "place_of"]

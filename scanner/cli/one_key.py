@@ -1,0 +1,51 @@
+"""One key, and what belongs to it, from standard input and the environment: never from an argument."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from scanner.errors import UsageError
+from scanner.recognition import LONGEST
+
+
+def refuse_argument(key: tuple[str, ...], command: str) -> None:
+    """Raises UsageError when a key was given as an argument."""
+    if key:
+        raise UsageError(
+            "a key is not taken as an argument: the shell's history keeps it, and every process can read it; "
+            f"pass it on standard input, such as keysweep {command} < FILE"
+        )
+
+
+def read_key() -> bytes:
+    """Standard input; on a terminal what is typed, without showing it."""
+    if sys.stdin.isatty():
+        text: str = click.prompt("Key (not shown)", hide_input=True, err=True)
+        return text.encode("utf-8", "surrogateescape")
+    return sys.stdin.buffer.read(LONGEST + 1)
+
+
+def pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+    """The names and values of an option that is given as NAME=VALUE. Raises UsageError for another form."""
+    found = [text.partition("=") for text in texts]
+    if not all(name and separator and value for name, separator, value in found):
+        raise UsageError(f"{option} wants a name and a value: {option} NAME=VALUE")
+    return [(name, value) for name, _, value in found]
+
+
+def from_environment(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+    """The same, the values being names of environment variables. Raises UsageError for one that is not set."""
+    return [(name, variable(name, text, option)) for name, text in pairs(texts, option)]
+
+
+def variable(name: str, text: str, option: str) -> str:
+    """What an environment variable holds. Raises UsageError when it is not set."""
+    if not os.environ.get(text):
+        raise UsageError(f"{option} {name}: the environment variable '{text[:60]}' is not set")
+    return os.environ[text]
+
+
+__all__ = ["from_environment", "pairs", "read_key", "refuse_argument", "variable"]
