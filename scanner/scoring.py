@@ -107,10 +107,15 @@ def _secret(scene: Scene) -> Iterator[Feature]:
         yield Feature(-1, "it is short")
     if _classes(value) >= 3:
         yield Feature(1, "it mixes small and capital letters and digits")
+    if _PLACE_FOR_ONE.search(value):
+        yield Feature(-8, "it says what it stands for")
     if _HASH.fullmatch(value):
         yield Feature(-1, "it has the shape of a hash")
 
 
+_PLACE_FOR_ONE = re.compile(
+    rb"YOUR_|_HERE\b|_(?:TOKEN|KEY|SECRET|PASSWORD)\Z|EXAMPLE|(?i:your[_-]|changeme|placeholder)"
+)
 _HASH = re.compile(rb"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}")
 
 
@@ -270,22 +275,34 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(-8, "it is no text there, but a part of the program")
     if _JOINED_BEFORE.search(line) or _JOINED_AFTER.match(scene.after):
         yield Feature(-3, "it is a piece that other text is added to")
+    if _IN_PATTERN.match(scene.after) or _IN_GROUP.search(line):
+        yield Feature(-8, "it is a piece of a regular expression")
     if not quoted and _GOES_ON.match(scene.after):
         yield Feature(-6, "it is called, or what it belongs to is")
     if _FOLLOWS.search(line) and not _COMMAND.match(line):
         yield Feature(-2, "it follows its name as in a sentence")
     if _COMPARED.search(line):
         yield Feature(-2, "it is compared with")
+    if _CREDENTIAL.search(line):
+        yield Feature(NEVER, "it is the name under which a credential is kept")
+    if _ALGORITHM.search(scene.value):
+        yield Feature(NEVER, "it is the name of an algorithm")
     if scene.value in (word for word in _KEYWORDS.findall(scene.value)):
         yield Feature(NEVER, "it is a word of the language")
 
 
+_CREDENTIAL = re.compile(rb"(?i)\bcredentials(?:Id)?\s{0,2}[(:=]\s{0,2}[\"']\Z")
+_ALGORITHM = re.compile(
+    rb"(?i)with_?(?:hmac|rsa|dsa|ecdsa)?_?sha|hmac_?(?:sha|md5)|^(?:PBE|PBKDF2|AES|RSA|DES)(?:With|[/_-])"
+)
 _FOLLOWS = re.compile(rb"(?<![\w-])[A-Za-z]\w{0,40}[ \t]{1,8}\Z")
 _COMMAND = re.compile(
     rb"\s{0,20}(?:ENV|set|export|setenv|setx|#define|machine)\b|.*--[\w-]{1,40}[ \t]+\Z", re.IGNORECASE
 )
 _JOINED_BEFORE = re.compile(rb"(?:[\"'`]\s{0,3}(?:\+|\.|&|\|\||\.\.)\s{0,3}|[+&]\s{0,3})[\"'`]\Z")
 _JOINED_AFTER = re.compile(rb"[\"'`]\s{0,3}(?:\+|\.\s|&\s|\|\||\.\.|%\s|\.format|\.replace|\.repeat|\.join|\[)")
+_IN_PATTERN = re.compile(rb"\\[.dwsDWS()\[\]{}+*?|]|\[[^\]\n]{1,40}\][{+*]|\{\d{1,4}[,}]|\(\?")
+_IN_GROUP = re.compile(rb"\(\?(?:P?<\w{1,30}>|[a-z]{0,3}:)\Z")
 _GOES_ON = re.compile(rb"[(\[]|\.[A-Za-z_]|->|::|\?\.")
 _COMPARED = re.compile(rb"(?:===?|!==?|\.equals|assert\w{0,20}|expect|\bis\b"
 rb"|\bin\b)\s{0,3}\(?[^=]{0,3}\Z", re.IGNORECASE)

@@ -165,6 +165,7 @@ NOT_FOUND = [
     ("selector", "app.js", "password: '#login-form .password1',"),
     ("encode", "app.py", 'password = password.encode("latin1")'),
     ("minified", "app.min.js", 'password:"{chosen}"'),
+    ("pattern", "acme.yaml", "pattern: '(?P<token>{drawn}\\.[A-Za-z0-9]{20})'"),
     ("keyword", "schema.json", '"password": "string"'),
 ]  # fmt: skip
 
