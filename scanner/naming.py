@@ -80,6 +80,8 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
     best = None
     for at in _name_starts(text):
         best = pattern.match(text, at)
+        if best is not None and _APART.match(text, best.end("name")):
+            best = None  # the end of one line of encoded text, and the next
         if best is not None:
             typed = _TYPED.search(text, 0, at) if b"=" in best.group() else None
             if typed is None:
@@ -87,6 +89,9 @@ def _last(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
             return pattern.match(text[: typed.end(1)] + text[best.end("name") :], typed.start(1))
     return best
 
+
+_APART = re.compile(rb"=?[ \t]{0,4}\r?\n\s{0,14}\Z")
+"""A line that ends in a word, or in `word=`, says nothing of what stands on the next."""
 
 _TYPED = re.compile(
     rb"(?<![A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_]{0,80})\??\s{0,2}:\s{0,2}"
@@ -121,6 +126,11 @@ _HARMLESS_LAST = frozenset(
     b" endpoint arn scope scopes status state mode hint help error".split()
 )
 
+_FILE = re.compile(
+    rb"(?i)\.(?:php|py|[cm]?[jt]sx?|rb|go|rs|java|kt|cs|[ch](?:pp)?|html?|css|json|ya?ml|toml|xml|md|txt|png|svg|sql|sh)\Z"
+)
+"""In a list of files and their hashes (`"src/Password.php": "…"`) a name is a file's."""
+
 _PLACES_IN_A_LIST = frozenset(b"next page continuation starting start resume sync change cursor pagination".split())
 """A token of these tells where a listing goes on (`NextToken`), and opens nothing."""
 
@@ -141,6 +151,8 @@ def sounds_secret(name: bytes) -> bool:
 def sounds_harmless(name: bytes) -> bool:
     """Whether a value of this name is likely public: `key_id`, `commit_sha`, `token_url`, `public_key`."""
     words = parts(name)
+    if _FILE.search(name):
+        return True
     if words[-1:] == (b"token",) and words[-2:-1] and words[-2] in _PLACES_IN_A_LIST:
         return True
     return bool(words) and (words[-1] in _HARMLESS_LAST or not _HARMLESS_ANYWHERE.isdisjoint(words))

@@ -226,13 +226,15 @@ class Probe:
         return scoring.judge(self._kind, scoring.Scene(data[start:end], name, path, before, after))
 
     def confidence(self, data: bytes, attempt: Attempt, path: str = "") -> Confidence:
-        """How sure a confirmed key is: as its score says, or its rule; among tests and documents, a key that is only
-        known by its context is one step less sure."""
+        """How sure a confirmed key is: as its score says, or its rule. Among tests and documents, a format that other
+        texts can have, too (its rule is not sure of it), and one that is known by its context are a step less sure."""
         score = self.score(data, attempt, path)
-        sure = (score and score.confidence) or self.rule.confidence
-        if score is None and self.rule.context and sure is not Confidence.LOW and stands_in_tests(path):
-            return Confidence.MEDIUM if sure is Confidence.HIGH else Confidence.LOW
-        return sure
+        if score is not None:
+            return score.confidence or self.rule.confidence
+        sure = self.rule.confidence
+        if sure is Confidence.LOW or not (self.rule.context or sure is Confidence.MEDIUM) or not stands_in_tests(path):
+            return sure
+        return Confidence.MEDIUM if sure is Confidence.HIGH else Confidence.LOW
 
     def objections(self, data: bytes, attempt: Attempt, path: str = "") -> Iterator[str]:
         """The reasons of the checks that do not hold. In an example file (`.env.example`) a value that is only known
