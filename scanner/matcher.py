@@ -6,20 +6,25 @@ The findings of a chunk depend on its bytes and the rules only: not on the prefi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from scanner import decode, parts
 from scanner.checks import entropy
 from scanner.claims import Claims, web_token
 from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
-from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Secret
+from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Secret, Suspect
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
+from scanner.place import place_of
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import SMALL, Attempt, Probe, Windows
 from scanner.rule import Keyword, Part, Rule, RuleSet
 from scanner.tables import Tables
+
+if TYPE_CHECKING:
+    from scanner.sieve import Sieve
 
 Spans = Iterable[tuple[int, int]]
 
@@ -40,6 +45,7 @@ class Matcher:
     def __init__(self, rules: RuleSet, engine: str = "auto") -> None:
         self.rules = rules
         self.engine = engine
+        self._sieve: Sieve | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -55,6 +61,7 @@ class Matcher:
 
     def __setstate__(self, state: tuple[RuleSet, str]) -> None:
         self.rules, self.engine = state
+        self._sieve = None
         self._forget()
 
     @cached_property
@@ -104,6 +111,88 @@ class Matcher:
             return True
         views = decode.views(data, max(0, start - _EDGE), min(len(data), end + _EDGE))
         return any(True for view in views for _ in self._inside(view, path, 0))
+
+    # --- sifting ---
+
+    def sieve(self, *, compile_now: bool) -> Sieve | None:
+        """A quick answer to what could hold a key, for much content; None where it cannot be had (the engine), or would
+        have to be compiled first and may not."""
+        if self.engine == "aho":
+            return None
+        if self._sieve is None:
+            try:
+                from scanner.sieve import sieve  # noqa: PLC0415 - for bulk work only, and with the optional engine
+            except ImportError:
+                return None
+            self._sieve = sieve(self, compile_now=compile_now)
+        return self._sieve
+
+    @cached_property
+    def wanted(self) -> Sequence[Rule]:
+        """The rules that findings are reported of, save those for whole files (see `reads_whole`)."""
+        return [rule for rule in self.rules if rule.id in self.rules.selected and not rule.whole]
+
+    @cached_property
+    def reaches(self) -> dict[str, int]:
+        """How far the rules look that look farther than `NEAR`."""
+        owners = [owner for one in self._tables.far.values() for owner in one.owners]
+        return {probe.rule.id: probe.reach for probe, _ in owners if probe.rule.id in self.rules.selected}
+
+    def suspects(
+        self, data: bytes, start: int, end: int, rules: frozenset[str], far: frozenset[str]
+    ) -> Iterator[Suspect]:
+        """What could be keys of these rules (their ids) and touches data[start:end], whatever the path; of those in
+        `far`, also what has its keyword farther away."""
+        seen: set[tuple[str, int, int]] = set()
+        known: Windows = {}
+        for probe, keyword, at in self._places_of(data, start, end, rules, far):
+            if not probe.worth(data, keyword, at):
+                continue
+            for one in probe.attempts(data, keyword, at, known):
+                place = probe.rule.id, one.start, one.end
+                if place not in seen and one.end > start and one.start < end:
+                    seen.add(place)
+                    where = probe.places(data, one)
+                    if where:
+                        yield Suspect(data[one.start : one.end], probe.rule.id, where)
+
+    def _places_of(
+        self, data: bytes, start: int, end: int, rules: frozenset[str], far: frozenset[str]
+    ) -> Iterator[tuple[Probe, Keyword, int]]:
+        owners, distant = self._tables.of(rules | far)
+        for number, at in self._prefilter.hits(data, max(0, start - _EDGE), min(len(data), end + _EDGE)):
+            if number in owners:
+                for probe, keyword in owners[number]:
+                    yield probe, keyword, at
+        for one in distant if far else ():
+            yield from one.places(data, start - one.behind, start)
+            yield from one.places(data, end, end + one.before)
+
+    def disguised(self, data: bytes, start: int, end: int) -> Iterator[Suspect]:
+        """What could be keys in encoded text that touches data[start:end], whatever the path."""
+        for view in decode.views(data, max(0, start - _EDGE), min(len(data), end + _EDGE)):
+            for rule_id, begin, stop, where in self._unwrapped(view, 1):
+                first, last = view.span(begin, stop)
+                yield Suspect(data[first:last], rule_id, where)
+
+    def _unwrapped(self, view: decode.View, depth: int) -> Iterator[tuple[str, int, int, int]]:
+        data = view.data
+        for attempt, probe in self._attempts(data, 0, len(data), None, None, 0):
+            where = probe.places(data, attempt)
+            if where:
+                yield probe.rule.id, attempt.start, attempt.end, where
+        if depth < DEPTH:
+            for inner in decode.views(data, 0, len(data)):
+                for rule_id, begin, stop, where in self._unwrapped(inner, depth + 1):
+                    yield rule_id, *inner.span(begin, stop), where
+
+    def could_report(self, rule_id: str, places: int, path: str) -> bool:
+        """Whether what could be a key of the rule in these places could be one in content of that path."""
+        return self.rules.by_id[rule_id].applies_to(path) and bool(places >> place_of(path) & 1)
+
+    def reads_whole(self, path: str) -> bool:
+        """Whether a rule for whole files looks at files of that path: they are not sifted."""
+        return bool(self._tables.whole(path))
 
     @staticmethod
     def _passes(probe: Probe, data: bytes, attempt: Attempt, path: str | None) -> bool:
@@ -168,10 +257,12 @@ class Matcher:
         previous: bytes | None = None,
         path: str | None = None,
         margin: int = NEAR,
+        outside: frozenset[int] | None = None,
     ) -> Iterator[tuple[Probe, Keyword, int]]:
         """Where a rule's keyword stands, near enough to data[start:end] to matter.
 
         `previous` is the content before this one ("" for none) when this is content to be remembered in its turn.
+        `outside` tells which far-reaching keywords may stand farther away, where that is known.
         """
         low, high = max(0, start - margin), min(len(data), end + margin)
         owners, far = self._tables.at(path)
@@ -185,7 +276,7 @@ class Matcher:
             for probe, keyword in owners[number]:
                 yield probe, keyword, at
         if low > 0 or high < len(data):
-            known = self._known_far(data, previous)
+            known = self._known_far(data, previous) if outside is None else outside
             present |= known
             for number in sorted(known & far.keys()):
                 one = far[number]

@@ -149,6 +149,16 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """What could be a key: its bytes, the rule, and the places where it could be one, a bit for each of `place.PLACES`.
+    Found quickly, and not known to be one."""
+
+    text: bytes = field(repr=False)
+    rule_id: str
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where a key stands: byte offsets in the whole content (half-open), and 1-based lines and columns
     (characters; `end_column` is the column after the last character)."""

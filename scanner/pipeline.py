@@ -25,7 +25,7 @@ from scanner.models import (
     merge,
 )
 from scanner.parts import absorb
-from scanner.sources.interface import Source, Weighed
+from scanner.sources.interface import Siftable, Sifting, Source, Weighed
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -206,7 +206,10 @@ def _stats_of(chunk: Chunk, before: Origin | None) -> Stats:
     end = len(chunk.data) if chunk.end < 0 else chunk.end
     another = chunk.origin != before and chunk.offset == 0
     commits = int(another and chunk.origin.kind is Kind.COMMIT_MESSAGE)
-    return Stats(contents=int(another), size=end - chunk.start, commits=commits)
+    size = end - (0 if another else chunk.start)
+    if chunk.previous is not None:  # a version of a file: read as a whole, though only what changed is looked at
+        size = len(chunk.data) if another else 0
+    return Stats(contents=int(another), size=size, commits=commits)
 
 
 class _Gathered:
@@ -217,10 +220,21 @@ class _Gathered:
         self._results: dict[tuple[object, ...], Finding] = {}
         self._rest = ScanResult()
         self._tally: _Tally | None = None
-        self._parts_done = self._parts = 0
+        self._parts_done = self._parts = self._looked = 0
 
     def expect(self, parts: int) -> None:
-        self._parts = parts
+        """So many parts are to be read."""
+        self._parts = self._parts_done + parts
+
+    def sifted(self, size: int, parts: int) -> None:
+        """One more of so many parts was looked through, this many bytes."""
+        self._parts, self._parts_done, self._looked = parts, self._parts_done + 1, self._looked + size
+        self._tick(0)
+
+    def pass_over(self, stats: Stats) -> None:
+        """What sifting has read, and nobody needs to read again."""
+        self._looked = 0
+        self._rest = merge([self._rest, ScanResult(stats=stats)])
 
     def tally(self, matcher: Matching) -> _Tally:
         """A tally for a part that is read here, so that an interruption does not lose what it has."""
@@ -254,12 +268,16 @@ class _Gathered:
 
     def _tick(self, more: int) -> None:
         if self._progress:
-            self._progress(self._rest.stats.size + more, self._parts_done, self._parts)
+            self._progress(self._rest.stats.size + self._looked + more, self._parts_done, self._parts)
 
 
 def _run(
     source: Source, matcher: Matching, jobs: int, executor: Executor | None, gathered: _Gathered
 ) -> None:
+    if executor is None and isinstance(source, Siftable) and isinstance(matcher, Sifting):
+        from scanner.sifting import sift  # noqa: PLC0415 - for whole histories only
+
+        gathered.pass_over(sift(source, matcher, jobs, gathered.sifted))
     weight = source.weight() if isinstance(source, Weighed) else 0
     small = isinstance(source, Weighed) and weight < SMALL
     if executor is None and (jobs < 2 or small):

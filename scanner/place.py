@@ -77,4 +77,26 @@ def stands_in_tests(path: str) -> bool:
     return _TESTS.search(path[-_LONGEST:]) is not None
 
 
-__all__ = ["Sort", "sort_of", "stands_in_tests"]
+_SHOWING = {
+    Sort.ENVIRONMENT: ".env",
+    Sort.CONFIGURATION: "a.yaml",
+    Sort.CODE: "a.py",
+    Sort.SCRIPT: "a.sh",
+    Sort.DOCUMENT: "a.md",
+    Sort.TRANSLATION: "a.po",
+    Sort.GENERATED: "a.csv",
+    Sort.EXAMPLE: "example",
+    Sort.OTHER: "a",
+}
+PLACES = tuple(folder + name for folder in ("", "tests/") for name in _SHOWING.values())
+"""A path of every sort, outside and inside of tests: all that a path can say of a value."""
+
+_NUMBERS = {sort: number for number, sort in enumerate(_SHOWING)}
+
+
+def place_of(path: str) -> int:
+    """Which of `PLACES` says the same as the path."""
+    return _NUMBERS[sort_of(path)] + len(_NUMBERS) * stands_in_tests(path)
+
+
+__all__ = ["PLACES", "Sort", "place_of", "sort_of", "stands_in_tests"]

@@ -40,6 +40,10 @@ SCORED = 80
 """How much text behind a value a score may see, and before its name."""
 
 
+EVERYWHERE = -1
+"""All places that a path can name, as bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A place where a rule's pattern and boundaries held. Offsets in the data: the key, and the secret in it."""
@@ -236,6 +240,19 @@ class Probe:
             return sure
         return Confidence.MEDIUM if sure is Confidence.HIGH else Confidence.LOW
 
+    def places(self, data: bytes, attempt: Attempt) -> int:
+        """Where the key could be one, as far as a path matters: a bit for each of `place.PLACES`; 0 for nowhere."""
+        if self.sample(data, attempt):
+            return EVERYWHERE
+        if next(self._refusals(data, attempt), None) is not None:
+            return 0
+        if not self._kind:
+            return EVERYWHERE
+        from scanner import place  # noqa: PLC0415 - see above
+
+        judged = (self.score(data, attempt, path) for path in place.PLACES)
+        return sum(1 << number for number, score in enumerate(judged) if score is not None and not score.objection)
+
     def objections(self, data: bytes, attempt: Attempt, path: str = "") -> Iterator[str]:
         """The reasons of the checks that do not hold. In an example file (`.env.example`) a value that is only known
         by its name is there to be replaced, in a lock file it is a hash; a format of its own is reported there, too."""
@@ -245,6 +262,13 @@ class Probe:
                 yield "it stands in an example file"
             if _LOCK_FILE.search(name):
                 yield "it stands in a file of versions and their hashes"
+        yield from self._refusals(data, attempt)
+        score = self.score(data, attempt, path) if self._kind else None
+        if score is not None and score.objection:
+            yield score.objection
+
+    def _refusals(self, data: bytes, attempt: Attempt) -> Iterator[str]:
+        """The objections of the checks that look at nothing but the bytes."""
         candidate = checks.Candidate(
             data[attempt.secret_start : attempt.secret_end],
             data[attempt.start : attempt.end],
@@ -255,9 +279,6 @@ class Probe:
             reason = check(candidate)
             if reason:
                 yield reason
-        score = self.score(data, attempt, path) if self._kind else None
-        if score is not None and score.objection:
-            yield score.objection
 
 
 _EXAMPLE_FILE = re.compile(r"(?i)(?:^|[._-])(?:examples?|samples?|template|tmpl|tpl|dist|defaults?)(?:$|[._-])")

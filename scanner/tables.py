@@ -46,6 +46,7 @@ class Tables:
     def __init__(self, rules: RuleSet) -> None:
         self._rules = rules
         self._known: dict[frozenset[str], Table] = {}
+        self._chosen: dict[frozenset[str], tuple[dict[int, Owners], list[Far]]] = {}
         self._here: tuple[str | None, Table | None] = ("", None)
 
     @cached_property
@@ -65,6 +66,30 @@ class Tables:
             for number, (text, all_owners) in enumerate(self.keywords)
             if (owners := tuple(owner for owner in all_owners if owner[0].reach > NEAR))
         }
+
+    def of(self, rules: frozenset[str]) -> tuple[dict[int, Owners], list[Far]]:
+        """The keywords of these rules with their owners among them, and the far-reaching keywords of these rules."""
+        found = self._chosen.get(rules)
+        if found is None:
+            if len(self._chosen) > _REMEMBERED:
+                self._chosen.clear()
+            numbers = {number for rule_id in rules for number in self._numbers.get(rule_id, ())}
+            owned = {number: _among(self.keywords[number][1], rules) for number in numbers}
+            far = [self.far[number] for number in sorted(numbers & self.far.keys())]
+            found = self._chosen[rules] = (
+                owned,
+                [Far(one.text, here) for one in far if (here := _among(one.owners, rules))],
+            )
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[str, list[int]]:
+        """The numbers of each rule's keywords."""
+        found: dict[str, list[int]] = {}
+        for number, (_, owners) in enumerate(self.keywords):
+            for rule_id in {probe.rule.id for probe, _ in owners}:
+                found.setdefault(rule_id, []).append(number)
+        return found
 
     def at(self, path: str | None) -> Table:
         """What looks at files of that path; without a path, every rule. Neighbouring chunks are mostly of one path."""
@@ -125,6 +150,13 @@ class Tables:
 def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
     """All globs as one expression; one that fits nothing where there are none."""
     return re.compile("|".join(map(translate, sorted(globs))) or r"(?!)")
+
+
+_REMEMBERED = 4096  # sets of rules: mostly they are few
+
+
+def _among(owners: Owners, rules: frozenset[str]) -> Owners:
+    return tuple(owner for owner in owners if owner[0].rule.id in rules)
 
 
 def _without(owners: Owners, elsewhere: frozenset[str]) -> Owners:

@@ -8,14 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from scanner.errors import SourceError
-from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
+from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped, Stats
 from scanner.sources.git import Repository, open_repository
 from scanner.sources.git_describe import Description, describe
 from scanner.sources.git_locate import locate
+from scanner.sources.git_narrow import Narrowing, loose, packed
 from scanner.sources.git_objects import Inventory, name_missing, take_inventory
 from scanner.sources.git_parts import Ready, Slice, cut, pack
 from scanner.sources.git_select import select
-from scanner.sources.interface import Source
+from scanner.sources.interface import Piece, Source, Telling
 
 _NAMED = 50  # missing objects that are named one by one; the rest is counted
 
@@ -56,6 +57,21 @@ class GitHistory:
         for child in self._children:
             parts += child.partitions(count)
         return parts
+
+    def sifting(self, count: int) -> Sequence[Piece]:
+        """The packs in pieces that can be looked through before anything is known of commits and paths; none where
+        that cannot be done, or only a part of the history is asked for."""
+        return packed(self.repository, count) if self._selection.whole else []
+
+    def prepare(self) -> None:
+        """Takes the inventory."""
+        len(self.inventory)
+
+    def narrow(self, told: Telling) -> Stats:
+        """Leaves out, from now on, what is told to hold no key, save what is in no pack. Returns what is left out."""
+        narrowing = Narrowing(self.inventory, told, loose(self.repository), self._prefix)
+        self._slices = cut(self.inventory, narrowing.choose)
+        return narrowing.passed
 
     def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
         """One finding for each rule, path and secret, with its life in the history."""

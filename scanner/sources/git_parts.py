@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -106,14 +106,17 @@ class Part:
         return Skipped(f"{self.prefix}{what} ({item.kind or 'object'} {item.id})", problem)
 
 
+def name_of(sort: str, path: bytes) -> str:
+    """What people are told of a path, less the prefix."""
+    return f"note on {path.replace(b'/', b'').decode()[:12]}" if sort == "note" else show_path(path)
+
+
 def _blobs(part: Part, path: bytes, versions: Iterable[Object]) -> Iterator[Chunk | Skipped]:
-    name = part.prefix + show_path(path)
-    return _contents(part, name, Kind.BLOB, versions)
+    return _contents(part, part.prefix + name_of("blob", path), Kind.BLOB, versions)
 
 
 def _notes(part: Part, path: bytes, versions: Iterable[Object]) -> Iterator[Chunk | Skipped]:
-    name = f"{part.prefix}note on {path.replace(b'/', b'').decode()[:12]}"
-    return _contents(part, name, Kind.NOTE, versions)
+    return _contents(part, part.prefix + name_of("note", path), Kind.NOTE, versions)
 
 
 def _contents(part: Part, name: str, kind: Kind, versions: Iterable[Object]) -> Iterator[Chunk | Skipped]:
@@ -177,17 +180,21 @@ def _whole(large: Large) -> bytes:
 _READERS = {"blob": _blobs, "note": _notes, "message": _messages, "tree": _names}
 
 
-def cut(inventory: Inventory) -> list[Slice]:
-    """The whole inventory in slices, in a fixed order."""
+Choice = Callable[[str, bytes, Sequence[int]], Sequence[int]]
+"""Which objects of a group are read: told its sort, its path and its numbers."""
+
+
+def cut(inventory: Inventory, choose: Choice = lambda _, __, group: group) -> list[Slice]:
+    """The whole inventory, or what is chosen of it, in slices, in a fixed order."""
     notes = any(ref.startswith("refs/notes/") for ref, _ in inventory.refs)
     slices: list[Slice] = []
     for path, group in inventory.groups[b"blob"].items():
         sort = "note" if notes and is_note(path, inventory.width) else "blob"
-        slices += _cut(inventory, sort, path, group)
+        slices += _cut(inventory, sort, path, choose(sort, path, group))
     for path, group in inventory.groups[b"tree"].items():
         slices += _cut(inventory, "tree", path, group)
     messages = sorted([*inventory.numbers(b"commit"), *inventory.numbers(b"tag")])
-    return slices + list(_cut(inventory, "message", b"", messages))
+    return slices + list(_cut(inventory, "message", b"", choose("message", b"", messages)))
 
 
 def is_note(path: bytes, width: int) -> bool:
@@ -226,4 +233,4 @@ def pack(slices: Sequence[Slice], count: int, git: Git, width: int, prefix: str)
     return [Part(git, width, prefix, tuple(slices[i] for i in sorted(chosen))) for chosen in bins if chosen]
 
 
-__all__ = ["SLICE", "Part", "Ready", "Slice", "cut", "is_note", "pack"]
+__all__ = ["SLICE", "Part", "Ready", "Slice", "cut", "is_note", "name_of", "pack"]

@@ -68,7 +68,7 @@ def changed_windows(previous: bytes, data: bytes) -> list[tuple[int, int]]:
         else:
             at, begin, length = shared
             todo += [(old, at, new, begin), (at + length, old_end, begin + length, new_end)]
-    return _widened(sorted(changed), size)
+    return widened(sorted(changed), size)
 
 
 _WHOLE = 3 * TRIM_MARGIN  # content up to this size is not worth comparing
@@ -93,7 +93,8 @@ def _shared(
     return None
 
 
-def _widened(changed: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+def widened(changed: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """Stretches (in order) with a margin on both sides, inside of `size` bytes; those that touch are one."""
     windows: list[tuple[int, int]] = []
     for start, end in changed:
         wide = max(0, start - TRIM_MARGIN), min(size, end + TRIM_MARGIN)
@@ -104,4 +105,4 @@ def _widened(changed: list[tuple[int, int]], size: int) -> list[tuple[int, int]]
     return windows
 
 
-__all__ = ["TRIM_MARGIN", "changed_windows", "common_prefix", "common_suffix"]
+__all__ = ["TRIM_MARGIN", "changed_windows", "common_prefix", "common_suffix", "widened"]

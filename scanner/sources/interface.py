@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from scanner.models import Chunk, Finding, Note, Skipped
+from scanner.models import Chunk, Finding, Note, Skipped, Stats, Suspect
 
 
 class Source(Protocol):
@@ -39,3 +39,72 @@ class Weighed(Protocol):
 
     def weight(self) -> int:
         """About how many bytes there are to scan."""
+
+
+Trace = tuple[tuple[str, int], ...]
+"""Why an object could hold a key: ids of rules, each with the places where its keys could stand (see `Suspect`). An
+empty one says that nothing is known of the object."""
+
+Traces = dict[bytes, Trace]
+"""Traces by raw id. An object without one holds no key."""
+
+
+class Looking(Protocol):
+    """What tells quickly whether content could hold a key: too often perhaps, never too seldom."""
+
+    def look(
+        self, data: bytes, windows: Sequence[tuple[int, int]], far: frozenset[str]
+    ) -> tuple[list[Suspect], frozenset[str]]:
+        """What could be keys and touches the windows; and `far`, what was told so of the content's base, with what the
+        windows add to it."""
+
+
+class Piece(Protocol):
+    """Some objects of a repository, small to pickle, looked through where it is done."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes on disk."""
+
+    def sift(self, looking: Looking) -> tuple[Traces, int]:
+        """The traces of the objects that could hold a key, and the bytes looked at. Raises whatever is in the way."""
+
+
+class Telling(Protocol):
+    """What was found out of objects: whether one could hold a key of a file."""
+
+    def reads(self, path: str) -> bool:
+        """Whether content of that path is read whatever it holds."""
+
+    def holds(self, raw_id: bytes, path: str) -> bool:
+        """Whether the object could hold a key, as content of that path."""
+
+
+@runtime_checkable
+class Siftable(Protocol):
+    """A source that can be looked through quickly before it is read."""
+
+    def sifting(self, count: int) -> Sequence[Piece]:
+        """Its objects in about `count` pieces; none where that cannot be done."""
+
+    def prepare(self) -> None:
+        """Does now what reading will need, while others look through the pieces."""
+
+    def narrow(self, told: Telling) -> Stats:
+        """Leaves out, from now on, what can hold no key, as is told. Returns what is left out, as if it had been
+        read."""
+
+
+@runtime_checkable
+class Sifting(Protocol):
+    """What is asked of the matcher."""
+
+    def sieve(self, *, compile_now: bool) -> Looking | None:
+        """What looks quickly; None where it cannot be had."""
+
+    def could_report(self, rule_id: str, places: int, path: str) -> bool:
+        """Whether what could be a key of the rule in these places could be one in content of that path."""
+
+
+    def reads_whole(self, path: str) -> bool:
+        """Whether a rule for whole files looks at files of that path: they are not sifted."""
