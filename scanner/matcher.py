@@ -14,12 +14,14 @@ from scanner import decode, parts
 from scanner.checks import entropy
 from scanner.claims import Claims, web_token
 from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
-from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Secret, Suspect
+from scanner.log_record import record_at
+from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Kind, Secret, Suspect
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.place import place_of
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import SMALL, Attempt, Probe, Windows
+from scanner.rivals import marks
 from scanner.rule import Keyword, Part, Rule, RuleSet
 from scanner.tables import Tables
 
@@ -329,6 +331,8 @@ class Matcher:
                 *((name, self.mask(text)) for name, text in said.facts),
             ),
             expires=said.expires,
+            record=record_at(chunk.data, hit.start, hit.end) if chunk.origin.kind is Kind.LOG else None,
+            marks=marks(chunk.data, hit.start, hit.end),
         )
 
     def _parts(self, chunk: Chunk, hit: Hit) -> dict[Part, parts.Found]:

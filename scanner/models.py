@@ -59,6 +59,7 @@ class Kind(StrEnum):
     FILE = "file"
     BLOB = "blob"
     STDIN = "stdin"
+    LOG = "log"
     PATCH = "patch"
     INDEX = "index"
     COMMIT_MESSAGE = "commit-message"
@@ -173,6 +174,14 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What a log says of a line: when it was written (as the log has it), and the field that holds the key."""
+
+    time: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Allow:
     """An inline `keysweep:allow` on the finding's line: the rule it names ("" for any) and the reason given."""
 
@@ -236,7 +245,8 @@ class Finding:
     by name, as they stand near it (an account id, a host), and `absorbed` names those of them that are keys by
     themselves, as (rule id, secret): they are a part of this finding and none of their own. `facts` are what may be
     told of the key, as (name, text): the parts that are public, and what the key says of itself. `expires` is the
-    moment after which it is worth nothing, ISO 8601 in UTC, where the key says so.
+    moment after which it is worth nothing, ISO 8601 in UTC, where the key says so. `record` is what a log says of the
+    line it stands in. `marks` are the other scanners whose own comments allow it (see `rivals`).
     """
 
     rule_id: str
@@ -263,6 +273,8 @@ class Finding:
     absorbed: tuple[tuple[str, Secret], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     expires: str = ""
+    record: Record | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def sort_key(self) -> tuple[Any, ...]:
@@ -371,5 +383,5 @@ def merge(results: list[ScanResult]) -> ScanResult:
 
 __all__ = [
     "MASK", "NEAR", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind", "Location", "Note",
-    "Origin", "Parcel", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Validity", "merge",
+    "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Validity", "merge",
 ]  # fmt: skip

@@ -121,6 +121,7 @@ def _scrub_finding(found: Finding, mask: Callable[[str], str]) -> Finding:
         origin=replace(found.origin, path=mask(found.origin.path)),
         variable=mask(found.variable),
         allow=found.allow and replace(found.allow, reason=mask(found.allow.reason)),
+        record=found.record and replace(found.record, field=mask(found.record.field)),
         history=found.history and _scrub_history(found.history, mask),
     )
 

@@ -392,6 +392,7 @@ class TestJson:
                 },
                 "facts": [],
                 "expires": "",
+                "record": None,
                 "history": {
                     "introduced": {
                         "id": "1a2b3c4d5e6f" + "7" * 28,
@@ -427,7 +428,7 @@ class TestJson:
         assert [(s["by"], s["reason"], s["finding"]["path"], s["finding"]["secret"]) for s in suppressed] == [
             ("inline", "old", "c.py", 1)
         ]
-        none = dict.fromkeys(("excluded", "sample", "severity", "confidence", "inline", "baseline"), 0)
+        none = dict.fromkeys(("excluded", "sample", "severity", "confidence", "inline", "baseline", "honoured"), 0)
         assert report == {
             "schema": 1,
             "tool": {"name": "keysweep", "version": __version__, "rules": 2},

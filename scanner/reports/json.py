@@ -124,6 +124,9 @@ class _Page:
             },
             "facts": [{"name": self._foreign(name), "text": self._foreign(text)} for name, text in finding.facts],
             "expires": self._foreign(finding.expires),
+            "record": {"time": self._foreign(finding.record.time), "field": self._foreign(finding.record.field)}
+            if finding.record
+            else None,
             "history": _history(finding.history, self._foreign),
             "rotate": rule.rotate if rule else "",
         }

@@ -142,6 +142,7 @@ class _Page:
             yield f"assigned to {self._foreign(finding.variable)}"
         if where(finding):
             yield where(finding)
+        yield from self._record(finding)
         if finding.location.end_line > finding.location.line:
             yield f"down to line {finding.location.end_line}"
         if finding.decoded:
@@ -161,6 +162,13 @@ class _Page:
             yield f"does not fail this scan (fail-on {conditions(self.decision)})"
         if self.options.verbosity > 0:
             yield from self._more(finding)
+
+    def _record(self, finding: Finding) -> Iterator[str]:
+        """What a log says of the line."""
+        if finding.record is not None and finding.record.time:
+            yield f"logged at {self._foreign(finding.record.time)}"
+        if finding.record is not None and finding.record.field not in ("", finding.variable):
+            yield f"in the field {self._foreign(finding.record.field)}"
 
     def _more(self, finding: Finding) -> Iterator[str]:
         yield f"confidence {finding.confidence}, entropy {finding.entropy:.1f} bits a character"

@@ -1,0 +1,255 @@
+"""Log files as a source: plain, rotated and compressed ones, read as the text that was logged."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, BinaryIO, Protocol, cast
+
+from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
+from scanner.sources.interface import Source
+from scanner.sources.log_text import reader
+from scanner.sources.walk import Walk, not_a_file, reason_of, shown
+from scanner.sources.windows import windows
+
+_MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstandard"))
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+_NO_ZSTD = "compressed with Zstandard; install what reads it: pip install 'keysweep[logs]'"
+MOST = 64 << 30
+"""A compressed log is read to its 64th GiB: a bomb must end."""
+
+
+class Logs:
+    """Log files, and those in folders, in an order that is always the same.
+
+    What a file is, its first bytes say, not its name: gzip, bzip2, xz and Zstandard are decompressed. `exclude` as in
+    `Files`.
+    """
+
+    def __init__(self, paths: Iterable[str], *, exclude: Iterable[str] = ()) -> None:
+        self._paths, self._exclude = list(paths), tuple(exclude)
+
+    @cached_property
+    def _walk(self) -> Walk:
+        walk = Walk(self._exclude, several=len(self._paths) > 1)
+        for path in self._paths:
+            walk.add(path)
+        return walk
+
+    def chunks(self) -> Iterator[Chunk | Skipped | Note]:
+        for part in self.partitions(1):
+            yield from part.chunks()
+
+    def partitions(self, count: int) -> Sequence[Source]:
+        walk = self._walk
+        links = 0
+        found: list[Source] = []
+        for run in (run for folder in walk.folders for run in folder.runs(1)):
+            if run.links:
+                links += len(run.names)
+                continue
+            opened = os.path.join(walk.base, run.prefix)  # noqa: PTH118 - names are text, as `walk` has them
+            found += [LogFile(opened + name, shown(run.prefix + name), run.size) for name in run.names]
+        remarks = [Note(f"links are not followed: {links}; name a link to read what it points to")] if links else []
+        return [Told((*walk.skipped, *walk.notes(), *remarks)), *found]
+
+    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        return findings
+
+    def weight(self) -> int:
+        return sum(folder.weight() for folder in self._walk.folders)
+
+    def __str__(self) -> str:
+        return ", ".join(map(shown, self._paths))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What cannot be read, and remarks."""
+
+    items: tuple[Skipped | Note, ...]
+
+    def chunks(self) -> Iterator[Chunk | Skipped | Note]:
+        return iter(self.items)
+
+    def partitions(self, count: int) -> Sequence[Source]:
+        return [self]
+
+    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        return findings
+
+    def weight(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return "the list of what cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One log file. Whatever becomes of it while it is read, nothing here stops the scan."""
+
+    opened: str
+    path: str
+    size: int = 0
+
+    def chunks(self) -> Iterator[Chunk | Skipped | Note]:
+        try:
+            with open(self.opened, "rb", buffering=0, opener=_opener) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    yield Skipped(self.path, not_a_file(status.st_mode))
+                    return
+                yield from log_chunks(file, self.path)
+        except OSError as error:
+            yield Skipped(self.path, reason_of(error))
+
+    def partitions(self, count: int) -> Sequence[Source]:
+        return [self]
+
+    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        return findings
+
+    def weight(self) -> int:
+        return self.size
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class LogStream:
+    """A log that comes on a stream, compressed perhaps."""
+
+    stream: BinaryIO
+    name: str = ""
+
+    def chunks(self) -> Iterator[Chunk | Skipped | Note]:
+        yield from log_chunks(self.stream, self.name)
+
+    def partitions(self, count: int) -> Sequence[Source]:
+        return [self]
+
+    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        return findings
+
+    def weight(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        return self.name or "standard input"
+
+
+def log_chunks(stream: IO[bytes], path: str) -> Iterator[Chunk | Skipped]:
+    """The text of one log, in chunks. What is damaged is read as far as it goes, and the rest is `Skipped`."""
+    head = _Headed(stream)
+    kind = next((name for magic, name in _MAGIC if head.starts_with(magic)), "")
+    try:
+        text = _opened(head, kind)
+        if text is None:
+            yield Skipped(path or "standard input", _NO_ZSTD)
+            return
+        yield from windows(reader(_Bounded(text).read if kind else text.read), Origin(path, Kind.LOG))
+    except _TooLongError:
+        yield Skipped(path or "standard input", f"it decompresses to more than {MOST >> 30} GiB; the rest was not read")
+    except _BROKEN as error:
+        what = f"damaged {kind}: reading stopped before its end" if kind else "reading failed before its end"
+        yield Skipped(path or "standard input", what if kind else f"{what}: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    return reason_of(error) if isinstance(error, OSError) else type(error).__name__
+
+
+class _Headed:
+    """A stream whose first bytes were looked at."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._head = b""
+        while len(self._head) < 8 and (piece := stream.read(8 - len(self._head))):
+            self._head += piece
+
+    def starts_with(self, magic: bytes) -> bool:
+        return self._head.startswith(magic)
+
+    def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes; b"" at the end."""
+        if self._head:
+            given, self._head = self._head[:count], self._head[count:]
+            return given
+        return self._stream.read(count)
+
+
+class _TooLongError(Exception):
+    """What a compressed log holds has no end in sight."""
+
+
+class _Bounded:
+    """Decompressed text, which must end."""
+
+    def __init__(self, text: _Readable) -> None:
+        self._text, self._left = text, MOST
+
+    def read(self, count: int) -> bytes:
+        data = self._text.read(count)
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLongError
+        return data
+
+
+class _Readable(Protocol):
+    def read(self, count: int = ..., /) -> bytes:
+        """Up to `count` bytes; b"" at the end."""
+
+
+def _opened(head: _Headed, kind: str) -> _Readable | None:
+    """What gives the text of a log of that kind; None when nothing here can."""
+    file = cast("BinaryIO", head)
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=file, mode="rb")
+    if kind == "bzip2":
+        return bz2.BZ2File(file, "rb")
+    if kind == "xz":
+        return lzma.LZMAFile(file, "rb")
+    if kind == "zstandard":
+        return _zstandard(file)
+    return head
+
+
+def _zstandard(file: BinaryIO) -> _Readable | None:
+    try:
+        import zstandard  # noqa: PLC0415 - an optional package
+    except ImportError:
+        return None
+    return _Zstandard(zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True))
+
+
+class _Zstandard:
+    """The package's reader, with errors like those of the standard library."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, count: int = -1) -> bytes:
+        import zstandard  # noqa: PLC0415 - it is loaded already
+
+        try:
+            return self._stream.read(count)
+        except zstandard.ZstdError as error:
+            raise EOFError from error
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
+__all__ = ["LogFile", "LogStream", "Logs", "log_chunks"]
