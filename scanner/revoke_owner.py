@@ -14,7 +14,7 @@ MOST_ITEMS: Final = 10_000
 SEEN: Final = 3
 """A shortened key must show so many characters of the secret, or it fits every key of its sort."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}")
 _GAP = re.compile(r"\.{2,}|\*{2,}|…|•{2,}")
 
 

@@ -559,7 +559,7 @@ def test_a_report_without_keys_is_told(shell_of: Make) -> None:
     shell = shell_of("github")
     shell.run("stdin", "--report", "json:none.json", stdin=b"nothing\n")
     done = shell.run("revoke", "--report", "none.json", "--yes")
-    assert done.code == 2 and "there is no key in it" in done.err
+    assert done.code == 3 and "there is no key in it" in done.err
 
 
 # --- a company's own service ---

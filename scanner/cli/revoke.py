@@ -62,10 +62,8 @@ def revoke(**options: Any) -> int:
     \b
     Examples:
       keysweep revoke < key.txt
-      keysweep revoke --yes < key.txt
-      keysweep revoke --report leaks.json --rule github-personal-access-token --yes
-      keysweep revoke --rule sk-api-key --owner-key-env OWNER_KEY --yes < key.txt
-      keysweep revoke --rule legba-api-key --new-key-file new-key.txt --yes < key.txt
+      keysweep revoke --json < key.txt
+      keysweep revoke --report leaks.json
     """
     refuse_argument(options["key"], "revoke")
     from scanner.cli.revoking import Run, Steering  # noqa: PLC0415 - help need not load what asks providers

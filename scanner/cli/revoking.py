@@ -109,8 +109,8 @@ class Run:
         with inside(self._wanted.repo):
             again = Again.of(entries, self._session)
         lost = [f"{place_of(again.entries[number])}: {reason}" for number, reason in again.lost.items()]
-        if not again.found and not lost:
-            raise UsageError(f"{path}: there is no key in it{f' of rule {rule_id}' if rule_id else ''}")
+        if not entries:
+            lost = [f"{path}: there is no key in it{f' of rule {rule_id}' if rule_id else ''}"]
         return lost, distinct(again.found.values())
 
     # --- the plan, and whether it is agreed to ---
