@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, quote_plus
 
 from scanner.naming import sounds_harmless, sounds_secret
+from scanner.prefilter.choice import prefilter
 
 SHORTEST = 6
 """A shorter value is not taken: it would black out ordinary words."""
@@ -95,4 +96,56 @@ def _base64(value: bytes) -> Iterable[bytes]:
             yield part.replace(b"+", b"-").replace(b"/", b"_")
 
 
-__all__ = ["ENVIRONMENT", "GIVEN", "LONGEST", "SHORTEST", "forms", "from_environment", "worth"]
+_SPACE = re.compile(rb"\s")
+
+
+class KnownSecrets:
+    """Secrets known beforehand, in all their forms: where they stand."""
+
+    def __init__(self, known: dict[bytes, str]) -> None:
+        table: dict[bytes, str] = {}
+        for value, name in known.items():
+            for form in forms(value):
+                table.setdefault(form, name)
+        self._forms = sorted(table.items())
+        self._over_lines = [form[: at.end()] for form in table for at in re.finditer(rb"\n", form)]
+        self._texts: dict[bytes, list[tuple[bytes, str]]] = {}  # the engine does not tell cases apart
+        for form, name in self._forms:
+            self._texts.setdefault(form.lower(), []).append((form, name))
+        for form in self._over_lines:  # a first line is worth a look
+            self._texts.setdefault(form[: form.index(b"\n") + 1].lower(), [])
+        self._by_number = list(self._texts.values())
+        self._engine = prefilter(list(self._texts), "aho").hits if self._texts else None
+
+    def __bool__(self) -> bool:
+        return self._engine is not None
+
+    def signs(self, data: bytes, start: int, end: int) -> Iterable[int]:
+        """Where in data[start:end] one of them stands, or the first line of one."""
+        return [at for _, at in self._engine(data, start, end)] if self._engine is not None else ()
+
+    def find(self, data: bytes, start: int, end: int) -> list[tuple[int, int, str]]:
+        """Where in data[start:end] they stand, and what they are called."""
+        if self._engine is None:
+            return []
+        return sorted(
+            (at, at + len(form), name)
+            for number, at in self._engine(data, start, end)
+            for form, name in self._by_number[number]
+            if data.startswith(form, at)
+        )
+
+    def place(self, data: bytes, first: int) -> int:
+        """Where in data[first:] the first begins that is there, or may be when more comes."""
+        found = [at for at, _, _ in self.find(data, first, len(data))]
+        for form, _ in self._forms:
+            if _SPACE.search(form):
+                found += [len(data) - size for size in range(1, len(form)) if data.endswith(form[:size], first)]
+        return min(found, default=len(data))
+
+    def begun(self, data: bytes, first: int) -> bool:
+        """Whether data[first:] ends, at the end of a line, inside of one."""
+        return any(data.endswith(part) for part in self._over_lines)
+
+
+__all__ = ["ENVIRONMENT", "GIVEN", "LONGEST", "SHORTEST", "KnownSecrets", "forms", "from_environment", "worth"]

@@ -16,14 +16,17 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import overload
 from weakref import WeakSet
 
 from scanner.known_secrets import GIVEN, from_environment, worth
+from scanner.look import Event, Look, Place
+from scanner.mask_report import Report
+from scanner.own_keys import Key, blanked
 from scanner.rule import RuleSet, load_rules
-from scanner.stretch import LOOK_BACK, Event, Hidden, Stretches
+from scanner.stretch import LOOK_BACK, Hidden, Stretches
+from scanner.worth import NEXT
 
 LONGEST = 512 * 1024
 """A stretch of so many bytes is decided in parts, with context on both sides: no more is ever held back."""
@@ -34,9 +37,6 @@ CONTEXT = 64 * 1024
 PROMPT = 8 * 1024
 """The beginning of a line that is longer than this is not shown before its end."""
 
-LINES_NAMED = 10
-"""For each rule so many lines are remembered."""
-
 _BLOCK = 1 << 20
 OUTSIDE, HEAD = -1, -2
 BODY = "privatekey-body"
@@ -46,42 +46,6 @@ _HEAD = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _NO_BODY = re.compile(rb"[\s\\\"',;+|]{0,12}")
 _BODY = re.compile(rb"([A-Za-z0-9+/]{1,200}={0,2})[\s\\\"',;+|]{0,12}\Z")
 _HEADER = re.compile(rb"(?:Proc-Type|DEK-Info|Comment|Version|Hash): ?[^\n]{0,100}\Z|[\s|>]\Z|\A\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Masked:
-    """What was masked for one rule: how often, and the first lines on which it was."""
-
-    rule_id: str
-    count: int
-    lines: tuple[int, ...]
-
-
-@dataclass
-class Report:
-    """What was masked so far. Lines count from 1."""
-
-    _found: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
-    cut: int = 0
-    """How often a key was longer than any known format, and hidden to its end."""
-
-    def add(self, rule_id: str, line: int) -> None:
-        """One more."""
-        count, lines = self._found.get(rule_id, (0, []))
-        if len(lines) < LINES_NAMED and line not in lines:
-            lines.append(line)
-        self._found[rule_id] = count + 1, lines
-
-    @property
-    def total(self) -> int:
-        """How many stretches were masked."""
-        return sum(count for count, _ in self._found.values())
-
-    @property
-    def by_rule(self) -> list[Masked]:
-        """By rule, the most frequent first."""
-        rows = [Masked(rule_id, count, tuple(lines)) for rule_id, (count, lines) in self._found.items()]
-        return sorted(rows, key=lambda row: (-row.count, row.rule_id))
 
 
 class Masker:
@@ -110,9 +74,9 @@ class Masker:
     def _begin(self) -> None:
         self._data = b""  # what stands before (LOOK_BACK bytes), and what is not decided
         self._start = 0  # where what is not decided begins
-        self._looked = 0  # as far as that, events are known
-        self._events: list[Event] = []  # of what is not decided, and those before it that still count
-        self._signs: list[int] = []
+        self._looked = 0  # as far as that, `_seen` is known
+        self._seen = Look()  # what is to be looked at in what is not decided
+        self._alive: list[Event] = []  # keywords before it that still count
         self._line = 1
         self._sent = 0  # how much of what is not decided left already (see `settled`)
         self._lines = 0  # how far the lines of a held stretch have been looked at
@@ -144,7 +108,7 @@ class Masker:
         if self._armour != OUTSIDE or len(data) - first > PROMPT or data.find(b"\n", self._start) >= 0:
             return b""
         low = max(0, self._start - LOOK_BACK)
-        events = [(at - low, number) for at, number in self._events]
+        events = [(at - low, number) for at, number in self._alive]
         safe = low + self._stretches.settled(data[low:], self._start - low, events)
         if safe <= first:
             return b""
@@ -174,68 +138,76 @@ class Masker:
         self._start -= drop
         self._looked = max(0, self._looked - drop)
         self._lines = max(0, self._lines - drop)
-        self._events = [(at - drop, number) for at, number in self._events if at >= drop]
-        self._signs = [at - drop for at in self._signs if at >= drop]
+        self._alive = [(at - drop, number) for at, number in self._alive if at >= drop]
+        self._seen = self._seen.moved(-drop)
 
     # --- deciding ---
 
     def _look(self, end: int) -> None:
         start = max(self._looked, self._start)
         if end > start:
-            self._events += self._stretches.events(self._data, start, end)
-            self._signs += self._stretches.signs(self._data, start, end)
-            self._looked = end
+            seen = self._stretches.look(self._data, start, end)
+            if self._seen.keys or self._seen.events or self._seen.signs:
+                before = self._seen
+                seen = Look(before.keys + seen.keys, before.events + seen.events, before.signs + seen.signs)
+            self._seen, self._looked = seen, end
 
     def _decide(self, out: list[bytes], end: int, *, final: bool) -> None:
         """Decides data[start:end], whole lines, and writes it; keeps the last lines when they may go on."""
         self._look(end)
-        data, stretches = self._data, self._stretches
-        places = sorted({*(at for at, _ in self._events if at >= self._start), *self._signs})
-        number = 0
-        while self._start < end:
-            while number < len(places) and places[number] < self._start:
-                number += 1
-            if self._busy():
-                at = self._start
-            elif number < len(places):
-                at = data.rfind(b"\n", self._start, places[number]) + 1 or self._start
-            else:
-                at = end
-            if at > self._start:
-                self._write(out, at, [])
-                continue
-            stop = self._end_of_stretch(end, final)
+        data = self._data
+        ways = Place(self._seen)
+        hidden: list[Hidden] = []
+        at = self._start
+        while at < end:
+            if not self._alive and self._armour == OUTSIDE and not self._coloured:
+                nearest = ways.next(at)
+                if nearest < 0 or nearest >= end:
+                    at = end
+                    break
+                at = data.rfind(b"\n", at, nearest) + 1 or at
+                stop = data.find(b"\n", nearest, end) + 1 or end
+                if ways.only_keys(stop):
+                    simple = self._stretches.simple(data, at, stop, ways.keys_before(stop))
+                    if simple is not None:
+                        hidden += simple
+                        at = stop
+                        continue
+            low = max(0, at - LOOK_BACK)
+            stop = self._end_of_stretch(at, end, ways, final=final)
             if stop < 0:
                 break
-            low = max(0, self._start - LOOK_BACK)
-            piece = data[low:stop]
-            events = [(at - low, number) for at, number in self._events if at < stop]
-            hidden = stretches.hidden(piece, self._start - low, events)
-            hidden = self._armoured(piece, self._start - low, hidden)
-            alive = stretches.alive(piece, events)
-            self._coloured = piece.find(b"\x1b", self._start - low) >= 0
-            coming = [one for one in self._events if one[0] >= stop]
-            self._events = [*((at + low, number) for at, number in alive), *coming]
-            self._write(out, stop, [Hidden(one.start + low, one.end + low, one.name, one.mask) for one in hidden])
-        self._signs = [at for at in self._signs if at >= self._start]
+            piece, first = data[low:stop], at - low
+            near = self._near(ways, low, stop)
+            found = self._stretches.hidden(piece, first, *near)
+            found = self._armoured(piece, first, found)
+            hidden += [Hidden(one.start + low, one.end + low, one.name, one.mask) for one in found]
+            self._alive = [(place + low, number) for place, number in self._stretches.alive(piece, first, *near)]
+            self._coloured = piece.find(b"\x1b", first) >= 0
+            at = stop
+        self._write(out, at, hidden)
+        ways.next(at)
+        self._seen = ways.rest()
 
-    def _busy(self) -> bool:
-        """Whether the next line has to be looked at whatever stands in it."""
-        return self._armour != OUTSIDE or self._coloured or (bool(self._events) and self._events[0][0] < self._start)
+    def _near(self, ways: Place, low: int, stop: int) -> tuple[list[Event], list[Key]]:
+        """The keywords and keys of a stretch that ends at `stop`, in data that begins at `low`."""
+        events = [*self._alive, *ways.events_before(stop)]
+        return [(at - low, number) for at, number in events], [key.moved(-low) for key in ways.keys_before(stop)]
 
-    def _end_of_stretch(self, end: int, final: bool) -> int:
-        """Where the stretch that begins here ends; -1 when that is not known yet."""
-        data, start = self._data, self._start
+    def _end_of_stretch(self, start: int, end: int, ways: Place, *, final: bool) -> int:
+        """Where the stretch that begins at `start` ends; -1 when that is not known yet."""
+        data = self._data
         low = max(0, start - LOOK_BACK)
         line = max(self._lines, start)
         while line < end:
             stop = data.find(b"\n", line, end) + 1 or end
             if stop == end and final:
                 break
+            events, keys = self._near(ways, low, stop)
             long = stop - start > CONTEXT
-            self._width = 0 if long else self._stretches.wrapped(data[max(line, low) : stop], self._width)
-            events = [(at - low, number) for at, number in self._events if at < stop]
-            if not self._width and not self._stretches.goes_on(data[low:stop], start - low, events):
+            own = [key.moved(low - line) for key in keys if key.start + low >= line]
+            self._width = 0 if long else self._stretches.wrapped(blanked(data[line:stop], own), self._width)
+            if not self._width and not self._stretches.goes_on(data[low:stop], start - low, events, keys):
                 self._lines = 0
                 return stop
             line = self._lines = stop
@@ -246,26 +218,25 @@ class Masker:
 
     def _cut(self, out: list[bytes]) -> None:
         """Decides a part of a stretch that is too long to be held: all of it but the last CONTEXT bytes."""
-        stop = self._start + LONGEST
+        start, stop = self._start, self._start + LONGEST
         self._look(stop)
-        low = max(0, self._start - LOOK_BACK)
-        events = [(at - low, number) for at, number in self._events if at < stop]
-        hidden = [
-            Hidden(one.start + low, one.end + low, one.name, one.mask)
-            for one in self._stretches.hidden(self._data[low:stop], self._start - low, events)
-        ]
+        low = max(0, start - LOOK_BACK)
+        ways = Place(self._seen)
+        near = self._near(ways, low, stop)
+        found = self._stretches.hidden(self._data[low:stop], start - low, *near)
+        hidden = [Hidden(one.start + low, one.end + low, one.name, one.mask) for one in found]
         edge = stop - CONTEXT
         for one in hidden:
             if one.start < edge < one.end:
-                edge = one.start if one.start > self._start else one.end
-        self._events = [one for one in self._events if one[0] >= edge - 1024]
-        self._signs = [at for at in self._signs if at >= edge]
+                edge = one.start if one.start > start else one.end
+        self._alive = [one for one in [*self._alive, *self._seen.events] if edge - NEXT <= one[0] < edge]
+        self._seen, self._looked = Look(), edge
         self._lines = self._width = 0
         self._write(out, edge, [one for one in hidden if one.end <= edge])
 
     def _write(self, out: list[bytes], end: int, hidden: list[Hidden]) -> None:
         """Writes data[start:end], decided."""
-        data = self._data
+        data, report = self._data, self.report
         at = counted = self._start
         at += self._sent
         self._sent = 0
@@ -274,10 +245,11 @@ class Masker:
                 continue
             out.append(data[at : one.start])
             out.append(one.mask)
-            self._line += data.count(b"\n", counted, max(counted, one.start))
-            counted = max(counted, one.start)
+            if one.start > counted:
+                self._line += data.count(b"\n", counted, one.start)
+                counted = one.start
             if one.mask:
-                self.report.add(one.name, self._line)
+                report.add(one.name, self._line)
             at = one.end
         if at < end:
             out.append(data[at:end])
@@ -394,4 +366,4 @@ def mask(text: str | bytes) -> str | bytes:
     return _shared()(text)
 
 
-__all__ = ["CONTEXT", "LINES_NAMED", "LONGEST", "PROMPT", "Masked", "Masker", "Report", "TextMasker", "known", "mask"]
+__all__ = ["CONTEXT", "LONGEST", "PROMPT", "Masker", "TextMasker", "known", "mask"]

@@ -6,6 +6,7 @@ LOOK_BACK bytes before it only, so a stream is masked alike however it was cut i
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,23 +15,23 @@ from functools import cached_property
 from scanner import decode
 from scanner.colours import Plain
 from scanner.hits import Hit, outside, repeated, settle
-from scanner.known_secrets import forms
+from scanner.known_secrets import KnownSecrets
+from scanner.look import Event, Look
 from scanner.matcher import Matcher
 from scanner.models import MASK
+from scanner.own_keys import Key, OwnKeys, blanked, in_order, nothing_new, own_format
+from scanner.pattern import parse, sample
 from scanner.pattern.unfinished import Begun, beginning, may_cross, unfinished
 from scanner.prefilter.choice import prefilter
 from scanner.probe import Probe, Windows
-from scanner.rule import Keyword, RuleSet
+from scanner.rule import Keyword, Rule, RuleSet
 from scanner.tables import Owners, Tables
-from scanner.worth import FAR, NEXT, Worth
+from scanner.worth import FAR, NEXT, Worth, crosses, spans_lines
 
 LOOK_BACK = 4096
 """How many bytes before a stretch are looked at."""
 
 _NEAR = 1024
-
-Event = tuple[int, int]
-"""A keyword stands somewhere: the offset, and the keyword's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +53,54 @@ class Stretches:
         self._owners: tuple[Owners, ...] = self._tables.at(None)[0]
         self._texts = [text for text, _ in self._tables.keywords]
         self._starters = _starters(self._owners)
-        self._known = _Known(known or {})
-        self._calls: dict[int, Callable[[bytes, int, int], bool]] = {}
+        self._known = KnownSecrets(known or {})
+        self._own: list[OwnKeys | None] = []
+        self._rest: list[Owners] = []
+        self._worth: dict[int, Worth] = {}
+        self._seeing: dict[str, bool] = {}
         self._engine = engine
 
     @cached_property
     def _prefilter(self) -> Callable[[bytes, int, int], Iterable[tuple[int, int]]]:
+        for owners in self._owners:
+            own = [owner for owner in owners if own_format(*owner)]
+            self._own.append(OwnKeys(tuple(own)) if own else None)
+            self._rest.append(tuple(owner for owner in owners if owner not in own) if own else owners)
+        starters = [((probe, Keyword(text.decode(), 0, 0)),) for text, probe in self._starters]
+        self._rest += starters
+        self._own += [None] * len(starters)
         return prefilter([*self._texts, *(text for text, _ in self._starters)], self._engine).hits
 
     # --- where to look ---
 
-    def events(self, data: bytes, start: int, end: int) -> list[Event]:
-        """Where in data[start:end] keywords stand that could make something secret, in order. Whole lines are asked
-        for; of the last of them nothing is known but that it is there."""
-        found = [
-            (at, number) for number, at in self._prefilter(data, start, end) if self._calls_for(number, data, at, end)
-        ]
-        found.sort()
-        return found
+    def look(self, data: bytes, start: int, end: int) -> Look:
+        """Looks at data[start:end], whole lines (or all there is); nothing behind it matters."""
+        seen = Look()
+        rest: list[tuple[int, int]] = []
+        hits, own, others = self._prefilter(data, start, end), self._own, self._rest
+        for number, at in hits:
+            found = own[number]
+            if found is not None:
+                seen.keys += found.find(data, at, end)
+            if others[number]:
+                rest.append((at, number))
+        seen.keys = in_order(seen.keys)
+        blank = blanked(data, seen.keys)
+        seen.events = [event for event in rest if self._calls_for(event[1], data, blank, event[0], end)]
+        seen.events.sort()
+        seen.signs = self._signs(blank, start, end)
+        if self._known:
+            seen.signs = sorted([*seen.signs, *self._known.signs(data, start, end)])
+        return seen
 
-    def signs(self, data: bytes, start: int, end: int) -> list[int]:
-        """Where else in data[start:end] something is to be looked at: encoded stretches, colours, known secrets."""
-        found = list(self._known.signs(data, start, end))
-        for byte, step in ((b"\x1b", 1), (b"\0", 1)):
+    def _signs(self, data: bytes, start: int, end: int) -> list[int]:
+        """Encoded stretches and colours."""
+        found: list[int] = []
+        for byte in (b"\x1b", b"\0"):
             at = data.find(byte, start, end)
             while at >= 0:  # one a line will do
                 found.append(at)
-                at = data.find(b"\n", at + step, end)
+                at = data.find(b"\n", at, end)
                 at = data.find(byte, at, end) if at >= 0 else -1
         found += [at for at, said in decode.signs(data, start, end) if said is None or self._says(said)]
         found.sort()
@@ -87,57 +109,96 @@ class Stretches:
     def dull(self, data: bytes) -> bool:
         """A quick look at a whole text: nothing in it can be secret."""
         padded = data + b"\n\n"
-        return not self.events(padded, 0, len(padded)) and not self.signs(padded, 0, len(padded))
+        seen = self.look(padded, 0, len(padded))
+        return not (seen.keys or seen.events or seen.signs)
 
     def _says(self, said: bytes) -> bool:
         """Whether what an encoded stretch says could hold a key."""
         keywords = any(True for _ in self._prefilter(said, 0, len(said)))
         return keywords or b"\0" in said or any(True for _ in decode.signs(said, 0, len(said)))
 
-    def _calls_for(self, number: int, data: bytes, at: int, end: int) -> bool:
-        call = self._calls.get(number)
-        if call is None:
-            call = self._calls[number] = self._call(number)
-        return call(data, at, end)
+    def _calls_for(self, number: int, data: bytes, blank: bytes, at: int, end: int) -> bool:
+        worth = self._worth.get(number)
+        if worth is None:
+            rest = self._rest[number]
+            worth = self._worth[number] = Worth(rest[0][1].text.encode(), rest, self._sees_keys)
+        return worth(data, blank, at, end)
 
-    def _call(self, number: int) -> Callable[[bytes, int, int], bool]:
-        if number >= len(self._owners):
-            return _always
-        return Worth(self._texts[number], self._owners[number])
+    def _sees_keys(self, rule: Rule) -> bool:
+        """Whether a rule has to see known keys: its secret takes up lines, in which something may look like one, or one
+        stands beside its secret. Others see blanks in their place."""
+        known = self._seeing.get(rule.id)
+        if known is None:
+            known = self._seeing[rule.id] = not rule.context and (spans_lines(rule) or self._stands_beside(rule))
+        return known
+
+    def _stands_beside(self, rule: Rule) -> bool:
+        """Whether a key of a format of its own is in what a rule's pattern has around its secret."""
+        tree, found = parse(rule.pattern), re.compile(rule.pattern.encode("ascii"))
+        for seed in range(6):
+            made = sample(tree, random.Random(seed))  # noqa: S311 - texts to try a pattern on, not secrets
+            whole = found.fullmatch(made)
+            hits = self._prefilter(made, 0, len(made)) if whole is not None else ()
+            start, end = whole.span("secret") if whole is not None else (0, 0)
+            for number, at in hits:
+                own = self._own[number]
+                if own is not None and any(not start <= key.start < end for key in own.find(made, at, len(made))):
+                    return True
+        return False
 
     # --- what is secret ---
 
-    def hidden(self, data: bytes, first: int, events: Sequence[Event]) -> list[Hidden]:
-        """What of data[first:] is secret, in order; a stretch with what stands before it, and the keywords in it and
-        those before it that still count."""
-        hits = self._hits(data, first, events)
-        found = self._spans(data, first, hits)
+    def hidden(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> list[Hidden]:
+        """What of data[first:] is secret, in order; a stretch with what stands before it, the keywords in it and those
+        before it that still count, and the keys in it."""
+        found = self._spans(data, first, self._hits(data, first, events, keys))
         if data.find(b"\x1b") >= 0:
             found += self._coloured(data, first)
         found += [Hidden(start, end, name) for start, end, name in self._known.find(data, 0, len(data)) if end > first]
         return _merged(found, first)
 
-    def _hits(self, data: bytes, first: int, events: Sequence[Event]) -> list[Hit]:
-        hits: list[Hit] = []
+    def simple(self, data: bytes, first: int, end: int, keys: Sequence[Key]) -> list[Hidden] | None:
+        """The same as `hidden` for data[first:end] in which there are keys and nothing else to look at; None when they
+        overlap."""
+        found: list[Hidden] = []
+        last = first
+        for key in keys:
+            if key.start < last:
+                return None
+            last = key.end
+            found.append(Hidden(key.secret_start, key.secret_end, key.rule.id))
+            secret = data[key.secret_start : key.secret_end]
+            if data.find(secret, key.secret_end, end) >= 0 or data.find(secret, first, key.secret_end - 1) >= 0:
+                return None
+        return found
+
+    def _hits(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> list[Hit]:
+        hits = [
+            Hit(key.attempt, data, key.start, key.end, key.secret_start, key.secret_end)
+            for key in keys if key.secret_end > first
+        ]  # fmt: skip
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
+        blank = blanked(data, keys, first)
         for at, number in events:
-            for probe, keyword in self._owners[number] if number < len(self._owners) else ():
-                if not probe.worth(data, keyword, at):
+            for probe, keyword in self._rest[number]:
+                text = data if self._sees_keys(probe.rule) else blank
+                if not probe.worth(text, keyword, at):
                     continue
-                for attempt in probe.attempts(data, keyword, at, known):
+                for attempt in probe.attempts(text, keyword, at, known):
                     place = (probe.rule.id, attempt.start, attempt.end)
                     if attempt.secret_end <= first or place in seen:
+                        continue
+                    if nothing_new(blank, attempt.secret_start, attempt.secret_end):
                         continue
                     if probe.rule.context and _MASKED_BEHIND.match(data, attempt.end):
                         continue  # the public part of a key that was masked before
                     seen.add(place)
-                    sample = probe.sample(data, attempt)
-                    if sample or next(probe.objections(data, attempt), None) is None:
+                    if probe.sample(data, attempt) or next(probe.objections(data, attempt), None) is None:
                         hits.append(
                             Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end)
                         )
-        for view in _one_order(decode.views(data, max(0, first - 1), len(data))):
+        for view in _one_order(decode.views(blank, max(0, first - 1), len(data))):
             if view.end > first:
                 hits += self._inside(view)
         return hits
@@ -174,9 +235,8 @@ class Stretches:
         base = max(0, first - _NEAR)
         plain = Plain(data[base:])
         start = plain.find(first - base)
-        events = [(at, number) for number, at in self._prefilter(plain.data, 0, len(plain.data))]
-        events.sort()
-        for one in self._spans(plain.data, start, self._hits(plain.data, start, events)):
+        seen = self.look(plain.data, 0, len(plain.data))
+        for one in self._spans(plain.data, start, self._hits(plain.data, start, seen.events, seen.keys)):
             for number, (low, high) in enumerate(plain.pieces(one.start, one.end)):
                 yield Hidden(base + low, base + high, one.name, b"" if number else one.mask)
 
@@ -196,10 +256,11 @@ class Stretches:
 
     def _settled(self, data: bytes, first: int, events: Sequence[Event], *, words: bool = True) -> int:
         """The last word may be a piece of one; so may what follows a name, a keyword, and what could stand again."""
-        events = sorted({*events, *((at, number) for number, at in self._prefilter(data, first, len(data)))})
+        every = sorted({*events, *((at, number) for number, at in self._prefilter(data, first, len(data)))})
+        keys = self.look(data, first, len(data)).keys
         places = [len(data), self._known.place(data, first)]
-        places += [one.start for one in self.hidden(data, first, events)]
-        places += [one.secret_start for one in self._begun(data, events, every=True) if one.secret_start >= 0]
+        places += [one.start for one in self.hidden(data, first, every, keys)]
+        places += [one.secret_start for one in self._begun(data, data, every, every=True) if one.secret_start >= 0]
         if words:
             found = (word.search(data, first) for word in (_LAST_WORD, _NO_WORD))
             places += [word.start() for word in found if word is not None]
@@ -213,24 +274,25 @@ class Stretches:
 
     # --- what goes on ---
 
-    def goes_on(self, data: bytes, first: int, events: Sequence[Event]) -> bool:
+    def goes_on(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> bool:
         """Whether a secret may have begun in data[first:], a run of whole lines, that goes on behind it."""
         if self._known.begun(data, first):
             return True
         hidden: list[Hidden] | None = None
-        for begun in self._begun(data, events):
+        for begun in self._begun(data, blanked(data, keys, first), events):
             if begun.secret_start >= 0 and begun.secret_end < 0:
                 return True
             if begun.secret_end > first:  # what stands behind it has to confirm it
-                hidden = self.hidden(data, first, events) if hidden is None else hidden
+                hidden = self.hidden(data, first, events, keys) if hidden is None else hidden
                 if not _covered(begun, hidden):
                     return True
         return data.find(b"\x1b", first) >= 0 and self._coloured_goes_on(data, first)
 
     def _coloured_goes_on(self, data: bytes, first: int) -> bool:
         plain = Plain(data[max(0, first - _NEAR) :])
-        found = [(at, number) for number, at in self._prefilter(plain.data, 0, len(plain.data))]
-        return any(begun.secret_start >= 0 > begun.secret_end for begun in self._begun(plain.data, found))
+        seen = self.look(plain.data, 0, len(plain.data))
+        blank = blanked(plain.data, seen.keys)
+        return any(one.secret_start >= 0 > one.secret_end for one in self._begun(plain.data, blank, seen.events))
 
     @staticmethod
     def wrapped(line: bytes, width: int) -> int:
@@ -238,35 +300,30 @@ class Stretches:
         what this said of the line before."""
         return decode.wrapped(line, 0, width)
 
-    def alive(self, data: bytes, events: Sequence[Event]) -> list[Event]:
+    def alive(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> list[Event]:
         """The keywords that still count for what comes next."""
-        return [(at, number) for at, number in events if self._counts(data, at, number)]
+        blank = blanked(data, keys, first) if events else data
+        return [(at, number) for at, number in events if self._counts(data, blank, at, number)]
 
-    def _counts(self, data: bytes, at: int, number: int) -> bool:
-        near = number < len(self._owners) and len(data) - at <= NEXT
-        if near and any(probe.rule.context for probe, _ in self._owners[number]):
+    def _counts(self, data: bytes, blank: bytes, at: int, number: int) -> bool:
+        if len(data) - at <= NEXT and any(probe.rule.context for probe, _ in self._rest[number]):
             return True
-        return next(self._begun(data, [(at, number)]), None) is not None
+        return next(self._begun(data, blank, [(at, number)]), None) is not None
 
-    def _begun(self, data: bytes, events: Iterable[Event], *, every: bool = False) -> Iterator[Begun]:
+    def _begun(
+        self, data: bytes, blank: bytes, events: Iterable[Event], *, every: bool = False
+    ) -> Iterator[Begun]:
         """Matches in progress that reach the end of the data, of rules whose keys may go on behind a line, or every."""
         for at, number in events:
-            if number >= len(self._owners):
-                found = unfinished(self._starters[number - len(self._owners)][1].rule.pattern).match(data, at)
-                if found is not None:
-                    yield found
-                continue
-            for probe, keyword in self._owners[number]:
-                if probe.rule.context or len(data) - at > probe.rule.most:
-                    continue
-                if not every and not may_cross(probe.rule.pattern):
+            for probe, keyword in self._owners[number] if every and number < len(self._owners) else self._rest[number]:
+                if probe.rule.context or len(data) - at > probe.rule.most or not (every or crosses(probe.rule)):
                     continue
                 partial = unfinished(probe.rule.pattern)
-                if every or partial.crosses:
-                    start = max(0, at - min(keyword.high, FAR))
-                    found = partial.match(data, start) if keyword.low == keyword.high else partial.search(data, start)
-                    if found is not None:
-                        yield found
+                start = max(0, at - min(keyword.high, FAR))
+                text = data if every or self._sees_keys(probe.rule) else blank
+                found = partial.match(text, start) if keyword.low == keyword.high else partial.search(text, start)
+                if found is not None and (every or not nothing_new(blank, found.secret_start, found.secret_end)):
+                    yield found
 
 
 def _one_order(views: Iterable[decode.View]) -> Iterator[decode.View]:
@@ -328,56 +385,3 @@ def _starters(owners: Sequence[Owners]) -> list[tuple[bytes, Probe]]:
             if len(text) >= 3:
                 found[rule.id] = text, probe
     return list(found.values())
-
-
-def _always(data: bytes, at: int, end: int) -> bool:
-    return True
-
-
-_SPACE = re.compile(rb"\s")
-
-
-class _Known:
-    """Secrets known beforehand, in all their forms."""
-
-    def __init__(self, known: dict[bytes, str]) -> None:
-        table: dict[bytes, str] = {}
-        for value, name in known.items():
-            for form in forms(value):
-                table.setdefault(form, name)
-        self._forms = sorted(table.items())
-        self._over_lines = [form[: at.end()] for form in table for at in re.finditer(rb"\n", form)]
-        self._texts: dict[bytes, list[tuple[bytes, str]]] = {}  # the engine does not tell cases apart
-        for form, name in self._forms:
-            self._texts.setdefault(form.lower(), []).append((form, name))
-        for form in self._over_lines:  # a first line is worth a look
-            self._texts.setdefault(form[: form.index(b"\n") + 1].lower(), [])
-        self._by_number = list(self._texts.values())
-        self._engine = prefilter(list(self._texts), "aho").hits if self._texts else None
-
-    def signs(self, data: bytes, start: int, end: int) -> Iterable[int]:
-        """Where in data[start:end] one of them stands, or the first line of one."""
-        return [at for _, at in self._engine(data, start, end)] if self._engine is not None else ()
-
-    def find(self, data: bytes, start: int, end: int) -> list[tuple[int, int, str]]:
-        """Where in data[start:end] they stand, and what they are called."""
-        if self._engine is None:
-            return []
-        return sorted(
-            (at, at + len(form), name)
-            for number, at in self._engine(data, start, end)
-            for form, name in self._by_number[number]
-            if data.startswith(form, at)
-        )
-
-    def place(self, data: bytes, first: int) -> int:
-        """Where in data[first:] the first begins that is there, or may be when more comes."""
-        found = [at for at, _, _ in self.find(data, first, len(data))]
-        for form, _ in self._forms:
-            if _SPACE.search(form):
-                found += [len(data) - size for size in range(1, len(form)) if data.endswith(form[:size], first)]
-        return min(found, default=len(data))
-
-    def begun(self, data: bytes, first: int) -> bool:
-        """Whether data[first:] ends, at the end of a line, inside of one."""
-        return any(data.endswith(part) for part in self._over_lines)

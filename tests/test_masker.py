@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -64,7 +65,7 @@ def check(stretches: Stretches, data: bytes, places: Iterable[int]) -> bytes:
 
 def test_no_key_of_any_rule_comes_out_in_any_of_its_examples(rules: RuleSet, stretches: Stretches) -> None:
     rng = random.Random()
-    for rule in rules:
+    for rule in (rule for rule in rules if not rule.whole):  # a stream is no file
         maker = KeyMaker(rule, rng)
         for example in rule.examples:
             text, keys = maker.render(example)
@@ -87,7 +88,13 @@ CONTEXTS = [
 @pytest.fixture(scope="module")
 def own_formats(rules: RuleSet) -> list[Rule]:
     """Rules whose keys are known by themselves, one line long, with nothing around them."""
-    return [rule for rule in rules if not rule.context and not rule.files and rule.key_first and rule.most < 300]
+    chosen = [rule for rule in rules if not rule.context and not rule.files and rule.most < 300]
+    rng = random.Random(0)
+    keys = {rule.id: KeyMaker(rule, rng).make().key for rule in chosen}
+    fits = re.compile(rb"[A-Za-z0-9_.:/+=~-]+")  # what may stand in all of the contexts as it is
+    return [
+        rule for rule in chosen if re.fullmatch(rule.pattern.encode(), keys[rule.id]) and fits.fullmatch(keys[rule.id])
+    ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -103,7 +110,7 @@ def test_any_split_of_any_text_with_keys(data: st.DataObject, own_formats: list[
         context = draw(st.sampled_from(CONTEXTS[:7]))
         text += b"\n" + context % key.key + b"\n"
         secrets.append(key.secret)
-    whole = check(stretches, text, draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    whole = check(stretches, text, draw(st.lists(st.integers(0, 2000), max_size=12)))
     for secret in secrets:
         assert secret not in whole
 
@@ -259,7 +266,7 @@ def test_what_is_shown_early_is_what_comes_out_in_the_end(
         text += data.draw(st.sampled_from(CONTEXTS[:9])) % key
     masker = Masker(stretches=stretches)
     out = []
-    for piece in cut(text, data.draw(st.lists(st.integers(0, len(text)), max_size=20))):
+    for piece in cut(text, data.draw(st.lists(st.integers(0, 1000), max_size=20))):
         out.append(masker.feed(piece))
         out.append(masker.settled())
     out.append(masker.flush())

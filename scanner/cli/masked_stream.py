@@ -19,7 +19,8 @@ import click
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
 from scanner.errors import SourceError
-from scanner.masker import Masker, Report, known
+from scanner.mask_report import Report
+from scanner.masker import Masker, known
 from scanner.reports.interface import count
 from scanner.stretch import Stretches
 

@@ -7,6 +7,7 @@ of a match that reaches the very end of the data.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -40,22 +41,24 @@ class Unfinished:
         self._begun = re.compile(begun.text.encode("ascii"))
         self.crosses = opened.crosses
         """Whether a match can go on behind the end of a line (to end with it is no going on)."""
+        self.secret_crosses = opened.secret_crosses
+        """Whether the secret itself can go on behind the end of a line."""
         self.spaced = opened.spaced
         """Whether white space may stand in a match."""
 
-    def match(self, data: bytes, start: int) -> Begun | None:
+    def match(self, data: bytes, start: int, end: int = sys.maxsize) -> Begun | None:
         """What is known of a match that begins at `start` and may go on behind the end; None when there is none."""
-        found = self._opened.match(data, start)
-        if found is not None:
-            return Begun(*(_first(found, groups) for groups in self._marks))
-        return None if self._begun.match(data, start) is None else Begun()
+        if self._begun.match(data, start, end) is None:
+            return None
+        found = self._opened.match(data, start, end)
+        return Begun() if found is None else Begun(*(_first(found, groups) for groups in self._marks))
 
-    def search(self, data: bytes, start: int) -> Begun | None:
+    def search(self, data: bytes, start: int, end: int = sys.maxsize) -> Begun | None:
         """The same for matches that begin at `start` or behind it: the first in which the secret began, or any."""
-        found = self._opened.search(data, start)
+        found = self._opened.search(data, start, end)
         if found is not None:
             return Begun(*(_first(found, groups) for groups in self._marks))
-        found = self._begun.search(data, start)
+        found = self._begun.search(data, start, end)
         return Begun() if found is not None and found.end() > found.start() else None
 
 
@@ -97,12 +100,14 @@ class _Maker:
     a secret begins, another where it ends. `crosses`: some part of it but the last character may be a line feed."""
 
     def __init__(self, tree: Any, *, secret_seen: bool) -> None:
-        self.crosses = self.spaced = False
+        self.crosses = self.secret_crosses = self.spaced = False
         self._secret_seen = secret_seen
         self._secret = tree.state.groupdict["secret"]
         items = list(tree)
         self._all(items[:-1] if _single(items[-1:]) else items)
-        crosses = self.crosses
+        crosses, self.crosses = self.crosses, False
+        self._all(self._secret_of(items))
+        self.secret_crosses = self.crosses
         marked = self._sequence(items, _NEVER)
         self.crosses = crosses
         if tree.state.flags & re.IGNORECASE:
@@ -127,6 +132,18 @@ class _Maker:
             before = before or holds
             text = "(?:" + "|".join(filter(None, ways)) + ")"
         return text
+
+    def _secret_of(self, items: Any) -> Any:
+        """What stands in the secret's group."""
+        for op, arg in items:
+            inner = arg[3] if op is sre.SUBPATTERN else None
+            if inner is not None and arg[0] == self._secret:
+                return inner
+            for part in [inner] if inner is not None else arg[1] if op is sre.BRANCH else []:
+                found = self._secret_of(part)
+                if len(found):
+                    return found
+        return []
 
     def _holds_secret(self, item: Any) -> bool:
         op, arg = item
