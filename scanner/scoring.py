@@ -180,7 +180,7 @@ _SPEECH = re.compile(rb"[A-Za-z]{2,} [A-Za-z]{2,}|[A-Za-z]{3,}[,:;.!?] |^[A-Z][a
 _JOINED = re.compile(rb"[A-Za-z]{2,}[0-9]{0,4}(?:[_.\-/:]{1,2}[A-Za-z]{1,}[0-9]{0,4}){1,12}")
 _CODE = re.compile(
     rb"\$[A-Za-z_{(]|%[A-Za-z(]|\{[^}]{0,40}\}|\[\^|\(\?|\\[wdsb]|[A-Za-z_]\(|\)\s{0,2}[.{;]|=>|::|->|&&|\|\||==|<[/A-Za-z]"
-    rb"|^(?:/|\.{1,2}/|~/)|^[a-z][a-z0-9+.-]{1,12}://|^[#.][A-Za-z-]{3,}|^@"
+    rb"|^\+[A-Za-z_$]|^(?:/|\.{1,2}/|~/)|^[a-z][a-z0-9+.-]{1,12}://|^[#.][A-Za-z-]{3,}|^@"
     rb"|^[A-Za-z]{2,}(?:\.[A-Za-z_][A-Za-z0-9_]{1,}){1,}$|[^@\s]{1,64}@[A-Za-z0-9-]{1,63}\.[a-z]{2,6}$"
     rb"|^v?\d{1,4}(?:\.\d{1,6}){1,4}"
     rb"|^[12]\d{3}-\d\d-\d\d|^[#x]?[0-9a-fA-F]{3}$|^[0-9.,+\-eE]+$|^&[a-z]{2,6};"
@@ -283,6 +283,8 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(-2, "it follows its name as in a sentence")
     if _COMPARED.search(line):
         yield Feature(-2, "it is compared with")
+    if _ARN.search(line):
+        yield Feature(NEVER, "it is a piece of the name of a thing at AWS")
     if _CREDENTIAL.search(line):
         yield Feature(NEVER, "it is the name under which a credential is kept")
     if _ALGORITHM.search(scene.value):
@@ -291,6 +293,7 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(NEVER, "it is a word of the language")
 
 
+_ARN = re.compile(rb"arn:aws[\w-]{0,10}:[^\s\"']{0,120}\Z")
 _CREDENTIAL = re.compile(rb"(?i)\bcredentials(?:Id)?\s{0,2}[(:=]\s{0,2}[\"']\Z")
 _ALGORITHM = re.compile(
     rb"(?i)with_?(?:hmac|rsa|dsa|ecdsa)?_?sha|hmac_?(?:sha|md5)|^(?:PBE|PBKDF2|AES|RSA|DES)(?:With|[/_-])"
