@@ -17,6 +17,7 @@ from typing import Any, Final
 from scanner.errors import ConfigError, UsageError
 from scanner.models import Confidence, Severity
 from scanner.policy import FailOn, Policy, parse_fail_on
+from scanner.rivals import FILES, Wish, comments_of, wishes
 
 CONFIG_NAME: Final = ".keysweep.toml"
 PYPROJECT: Final = "pyproject.toml"
@@ -46,6 +47,7 @@ class Config:
     jobs: int = 0
     engine: str = "auto"
     max_size: int = 0
+    honour: tuple[Wish, ...] = ()
     report: tuple[str, ...] = ()
     verify: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source: str = ""
@@ -60,6 +62,7 @@ class Config:
             allow_inline=self.allow_inline,
             exclude=self.exclude,
             whole=whole,
+            honour=comments_of(self.honour),
         )
 
 
@@ -250,6 +253,13 @@ def _reports(value: Any) -> tuple[str, ...]:
     return wanted
 
 
+def _honour(value: Any) -> tuple[Wish, ...]:
+    try:
+        return wishes(_texts([value] if isinstance(value, str) else value))
+    except UsageError:
+        raise ValueError(f"must be one or several of {', '.join(FILES)}, each perhaps with =FILE") from None
+
+
 def _verify(value: Any) -> Mapping[str, Any]:
     from scanner.verify_config import read_table  # noqa: PLC0415 - only when a configuration speaks of verification
 
@@ -270,6 +280,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "jobs": _count,
     "engine": _one_of(ENGINES),
     "max_size": parse_size,
+    "honour": _honour,
     "report": _reports,
     "verify": _verify,
 }

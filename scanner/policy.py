@@ -5,7 +5,7 @@ Pure: no files, no clock, no environment. The exit code is decided here and nowh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntEnum, StrEnum
@@ -53,6 +53,7 @@ class By(StrEnum):
     CONFIDENCE = "confidence"
     INLINE = "inline"
     BASELINE = "baseline"
+    HONOURED = "honoured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Policy:
     """What the user wants reported, tolerated and failed.
 
     `whole` says that the scan covered all that the baseline is about (a repository, not two files of it): only
-    then can a baseline entry that nothing answers to be called stale.
+    then can a baseline entry that nothing answers to be called stale. `honour` names the other scanners whose own
+    allow comments count like `keysweep:allow`.
     """
 
     fail_on: frozenset[FailOn] = frozenset({FailOn.ANY})
@@ -70,6 +72,7 @@ class Policy:
     allow_inline: bool = True
     exclude: tuple[str, ...] = ()
     whole: bool = True
+    honour: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.fail_on:
@@ -105,6 +108,10 @@ class Decision:
     exit_code: Exit = Exit.OK
 
 
+def _not_honoured(_: Finding) -> str:
+    return ""
+
+
 def parse_fail_on(words: Iterable[str]) -> frozenset[FailOn]:
     """`["live", "high"]` or `["live,high"]` as conditions; `UsageError` for a word that is none."""
     names = [name.strip() for word in words for name in word.split(",")]
@@ -115,15 +122,23 @@ def parse_fail_on(words: Iterable[str]) -> frozenset[FailOn]:
     return frozenset(FailOn(name) for name in names)
 
 
-def decide(result: ScanResult, policy: Policy, known: Known = NOTHING_KNOWN, *, today: date) -> Decision:
-    """Judges one scan. Every finding of the result is either reported or suppressed, never lost."""
+def decide(
+    result: ScanResult,
+    policy: Policy,
+    known: Known = NOTHING_KNOWN,
+    *,
+    today: date,
+    honoured: Callable[[Finding], str] = _not_honoured,
+) -> Decision:
+    """Judges one scan. Every finding of the result is either reported or suppressed, never lost. `honoured` says which
+    entry of another scanner's files tolerates a finding ("" for none)."""
     reported: list[Finding] = []
     suppressed: list[Suppressed] = []
     expired: dict[tuple[str, str, str], Entry] = {}
     for found in result.findings:
         entry = known.entry(found)
         finding = _aged(found, today)
-        why = _suppression(finding, policy, entry, today)
+        why = _suppression(finding, policy, entry, today) or _of_a_rival(finding, policy, honoured)
         if why is not None:
             suppressed.append(why)
             continue
@@ -184,7 +199,7 @@ def _undecided(finding: Finding, fail_on: frozenset[FailOn]) -> bool:
 def to_be_asked(finding: Finding, policy: Policy) -> bool:
     """False for a finding that would not be reported whatever its provider says, as far as that can be told without
     the baseline: a key that nobody wants to hear of is not sent anywhere."""
-    return _suppression(finding, policy, None, date.min) is None
+    return (_suppression(finding, policy, None, date.min) or _of_a_rival(finding, policy, _not_honoured)) is None
 
 
 def answer_code(findings: Iterable[Finding]) -> Exit:
@@ -221,6 +236,15 @@ def _suppression(finding: Finding, policy: Policy, entry: Entry | None, today: d
     if entry is not None and not entry.expired(today):
         return Suppressed(finding, By.BASELINE, entry.reason)
     return None
+
+
+def _of_a_rival(finding: Finding, policy: Policy, honoured: Callable[[Finding], str]) -> Suppressed | None:
+    """What another scanner was told to tolerate, where that is to count."""
+    said = [name for name in finding.marks if name in policy.honour and policy.allow_inline]
+    if said:
+        return Suppressed(finding, By.HONOURED, f"a comment for {said[0]}")
+    reason = honoured(finding)
+    return Suppressed(finding, By.HONOURED, reason) if reason else None
 
 
 def _allows(rule_id: str, finding: Finding) -> bool:

@@ -22,6 +22,7 @@ from tests.gitrepo import GitRepo
 from tests.revocation_desk import BAD, HERE, ORG, CompanyService, Desk
 from tests.simulator import Answer, Asked, Simulator, cut, hang_up, huge, simulator
 from tests.test_cli import KEYSWEEP, Done, Shell
+from tests.test_conventions import MAY_LOAD, foreign, loaded
 
 NewKey = Callable[..., Fake]
 
@@ -146,6 +147,12 @@ def test_a_plan_for_programs(shell_of: Make) -> None:
     (row,) = told["keys"]
     assert row["how"] == "self" and row["endpoint"].startswith("DELETE ")
     assert row["key"].endswith("********")
+
+
+def test_help_loads_nothing_that_asks() -> None:
+    modules = loaded("revoke", "--help")
+    assert foreign(modules) <= MAY_LOAD
+    assert modules & {"scanner.revoker", "scanner.request", "scanner.verifier", "subprocess", "ssl"} == set()
 
 
 def test_a_key_is_no_argument(shell_of: Make) -> None:

@@ -201,6 +201,12 @@ def test_the_four_ways_to_end_a_key(how: str) -> None:
         ("owner", "/{id}", "", "no place for the {id}"),
         ("owner", "match: {prefix: '{public}'}", "match: {}", "'match'"),
         ("owner", "    items: data\n", "", "no 'items'"),
+        ("owner", "{prefix: '{public}'}", "{prefix: {longer: '{key}'}}", "unknown key 'longer'"),
+        ("owner", "{prefix: '{public}'}", "{prefix: '{other}'}", "nothing fills"),
+        ("owner", "{status: 200, is: listed}", "{status: 403, is: listed}", "is a 2xx"),
+        ("report", "status: 202", "status: 500", "is a 2xx"),
+        ("self", "status: 204", "status: [204, 302]", "is a 2xx"),
+        ("self", "status: 204", "status: 429, text: done", "is a 2xx"),
         ("page", "https://", "http://", "https://"),
         ("page", "steps: [Open it, Press it]", "steps: []", "steps"),
     ],
@@ -210,6 +216,22 @@ def test_what_is_no_way_to_end_a_key(how: str, old: str, new: str, words: str) -
     with pytest.raises(RuleError) as caught:
         read(file_with("", REVOKES[how].replace(old, new)))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "old", "new"),
+    [
+        ("owner", "{prefix: '{public}'}", "{hint: {shortened: '{key}'}}\n    more: has_more"),
+        ("owner", "  list:\n", "  from_key: {key_id: 'k-(?P<value>[a-z]{4})-'}\n  list:\n"),
+        ("self", "{status: 204, is: revoked}", "{status: 400, json: {error: gone}, is: revoked}"),
+        ("report", "batch: 100\n  json: {keys: '{keys}'}", "batch: 1\n  json: {one: '{key}'}"),
+    ],
+)
+def test_other_ways_to_say_it(how: str, old: str, new: str) -> None:
+    assert old in REVOKES[how]
+    text = file_with("", REVOKES[how].replace(old, new))
+    assert (read(text).revoke or {})["how"] == how
+    assert fits_schema(text)
 
 
 def test_the_schema_and_the_reader_agree(rules: RuleSet) -> None:

@@ -29,6 +29,7 @@ def baseline() -> None:
     Examples:
       keysweep baseline create --reason 'rotated in March' --expires 2027-03-01
       keysweep baseline update --prune
+      keysweep baseline import .gitleaksignore
       keysweep baseline show
     """
 
@@ -88,6 +89,56 @@ def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
     return _update(session, store.load(session.baseline_path), place, tree, reason, _date(expires), prune=prune)
 
 
+@baseline.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@_what
+@click.option("--reason", default="", help="Why the entries are accepted.  [default: the file and its entry]")
+@_EXPIRES
+@scanning
+def import_(wanted: Wanted, file: Path, place: str, tree: bool, reason: str, expires: str | None) -> int:
+    """Take over what another scanner was told to tolerate. Scans, and adds what FILE knows of to the baseline.
+
+    FILE is a list of fingerprints (.gitleaksignore, .betterleaksignore), a JSON report of gitleaks, betterleaks or
+    trufflehog that serves as a baseline, or .secrets.baseline of detect-secrets. PLACE is the repository, or with
+    --files the folder. What fits no finding is named.
+
+    \b
+    Examples:
+      keysweep baseline import .gitleaksignore
+      keysweep baseline import gitleaks-report.json --reason 'known before the move'
+      keysweep baseline import .secrets.baseline . --files
+    """
+    from scanner.cli.honouring import content, honoured, reader  # noqa: PLC0415 - only this command needs it
+    from scanner.rival_files import parse  # noqa: PLC0415
+
+    session = Session(wanted)
+    session.refuse_verify("baseline")
+    day = _date(expires)
+    _, data = content(file, usual=False) or ("", b"")
+    claims = parse(data, file.name)
+    path = session.baseline_path
+    old = store.load(path) if path.exists() else store.new_baseline(session.pepper, str(path))
+    source = _source(session, place, tree)
+    result = session.scan(source)
+    found = honoured(claims, result.findings, session.matcher, reader(getattr(source, "repository", None)))
+    taken = [finding for finding in result.findings if found.claim(finding)]
+    identities = old.identities(session.pepper, session.matcher.mask)
+    today = datetime.now(UTC).date()
+    changed = old
+    for why in dict.fromkeys(reason or found.reason(finding) for finding in taken):
+        some = [finding for finding in taken if reason or found.reason(finding) == why]
+        update = store.update(
+            changed, some, identities, today, reason=session.matcher.mask(why), expires=day, complete=False
+        )
+        changed = update.baseline
+    store.save(changed, path)
+    new = len(changed.entries) - len(old.entries)
+    click.echo(f"{path}: {new} added for {count(len(claims) - len(found.unmatched), 'entry', 'entries')} of {file}")
+    for claim in found.unmatched:
+        click.echo(f"  fits nothing that was found: {_safe(session, claim.source)}: {_safe(session, claim.place)}")
+    return _incomplete(session, result)
+
+
 @baseline.command()
 @scanning
 def show(wanted: Wanted) -> int:
@@ -134,7 +185,7 @@ def _update(
 ) -> int:
     result = session.scan(_source(session, place, tree))
     today = datetime.now(UTC).date()
-    decision = decide(result, session.config.policy(), today=today)
+    decision = decide(result, session.config.policy(), today=today, honoured=session.honoured(result).reason)
     accepted = [*decision.findings, *(item.finding for item in decision.suppressed if item.by is By.BASELINE)]
     changed = store.update(
         old, accepted, old.identities(session.pepper, session.matcher.mask), today,

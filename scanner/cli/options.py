@@ -27,6 +27,7 @@ class Wanted:
     min_confidence: str | None = None
     include_examples: bool = False
     no_inline_allow: bool = False
+    honour: tuple[str, ...] = ()
     baseline: Path | None = None
     no_baseline: bool = False
     verify: bool = False
@@ -65,6 +66,9 @@ _OPTIONS = (
                  help="Known findings.  [default: .keysweep-baseline, if there]"),
     click.option("--no-baseline", is_flag=True, help="Report known findings, too."),
     click.option("--no-inline-allow", is_flag=True, help="Do not honour keysweep:allow comments."),
+    click.option("--honour", multiple=True, metavar="SCANNER[=FILE]",
+                 help="Let what another scanner was told to tolerate count: betterleaks, detect-secrets, ggshield, "
+                 "gitleaks, kingfisher, nosec, trufflehog; its comments, and its file."),
     click.option("--config", type=_PATH, metavar="FILE",
                  help="Configuration.  [default: .keysweep.toml or pyproject.toml, here or above]"),
     click.option("--no-config", is_flag=True, help="Use no configuration file."),

@@ -25,12 +25,16 @@ from scanner.pipeline import INTERRUPTED as INTERRUPTED_SCAN
 from scanner.pipeline import scan
 from scanner.policy import Decision, FailOn, decide, parse_fail_on
 from scanner.reports.interface import count
+from scanner.rivals import Wish, wishes
 from scanner.rule import RuleSet, load_rules
 from scanner.sources.interface import Source
 
 if TYPE_CHECKING:
     from scanner.cli.asking import Asking
+    from scanner.honour import Honoured
+    from scanner.rival_files import Claim
     from scanner.sources.change import Change
+    from scanner.sources.git import Repository
 
 
 class Session:
@@ -42,6 +46,7 @@ class Session:
         if sum(path is None for _, path in self._targets) > 1:
             raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
         self.progress = Progress(self._shows_progress())
+        self._scanned: Repository | None = None
 
     @property
     def reports_to_output(self) -> bool:
@@ -100,7 +105,10 @@ class Session:
         return Asking(trusted, self.config.policy(), say, self._perhaps_known())
 
     def _perhaps_known(self) -> Callable[[Finding], bool]:
-        """Whether the baseline has an entry for a rule at a place; which key that is, would take a slow hash to tell."""
+        """Whether the baseline has an entry for a rule at a place; which key that is, would take a slow hash to tell.
+        Of what files of other scanners tolerate, the end of the scan tells more."""
+        if self.claims:
+            return lambda _: True
         baseline = self.baseline()
         spots = {(entry.rule, entry.path) for entry in baseline.entries} if baseline else set()
         place = Identities(mask=self.matcher.mask).place
@@ -136,7 +144,9 @@ class Session:
         meanwhile, unless it takes the end of the scan to know what is new."""
         if FailOn.ACTIVE in self.config.fail_on and not (self.wanted.verify or self.wanted.verify_plan):
             raise UsageError("fail-on active needs --verify: no key is known to be active when nobody is asked")
+        self.claims  # noqa: B018 - a bad file is told before the scan, not after it
         change = hasattr(source, "new")
+        self._scanned = getattr(source, "repository", None)
         begin = self.asking.begin if self.asking and self.verifying and not change else None
         with self.progress as progress:
             result = scan(source, self.matcher, jobs=self.jobs, progress=progress, found=begin)
@@ -161,11 +171,33 @@ class Session:
         if baseline is not None:
             known = match(baseline, result.findings, baseline.identities(self.pepper, self.matcher.mask))
         today = datetime.now(UTC).date()
-        decision = decide(result, self.config.policy(whole=whole), known, today=today)
+        policy, tolerated = self.config.policy(whole=whole), self.honoured(result)
+        decision = decide(result, policy, known, today=today, honoured=tolerated.reason)
         if self.asking is None or not self.verifying:
             return decision
         asked = self._asked(self.asking, decision)
-        return decide(asked, self.config.policy(whole=whole), known, today=today)
+        return decide(asked, policy, known, today=today, honoured=tolerated.reason)
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """What the files of other scanners tolerate, of those scanners that are honoured."""
+        from scanner.cli.honouring import claims_of  # noqa: PLC0415 - few use it
+
+        return claims_of(self.config.honour, self._rival_file) if self.config.honour else []
+
+    def _rival_file(self, name: str, usual: bool) -> tuple[str, bytes] | None:
+        """Name and content of a file of another scanner; None when its usual one is not there."""
+        from scanner.cli.honouring import content  # noqa: PLC0415 - few use it
+
+        return content(self.beside_config(self.config, name), usual=usual)
+
+    def honoured(self, result: ScanResult) -> Honoured:
+        """Which findings other scanners were told to tolerate."""
+        from scanner.cli.honouring import NOTHING_HONOURED, honoured, reader  # noqa: PLC0415 - few use it
+
+        if not self.config.honour or not self.claims or not result.findings:
+            return NOTHING_HONOURED
+        return honoured(self.claims, result.findings, self.matcher, reader(self._scanned))
 
     def _asked(self, asking: Asking, decision: Decision) -> ScanResult:
         """The result with what providers say of the findings that are reported; nobody is asked about others."""
@@ -251,9 +283,15 @@ def overrule(config: Config, wanted: Wanted, rules: tuple[str, ...]) -> Config:
         min_confidence=Confidence(wanted.min_confidence) if wanted.min_confidence else config.min_confidence,
         include_examples=wanted.include_examples or config.include_examples,
         allow_inline=config.allow_inline and not wanted.no_inline_allow,
+        honour=(*config.honour, *_named(wanted.honour)),
         jobs=config.jobs if wanted.jobs is None else wanted.jobs,
         engine=wanted.engine or config.engine,
     )
+
+
+def _named(words: tuple[str, ...]) -> tuple[Wish, ...]:
+    """The scanners that the command line names. Files are relative to the folder it was given in."""
+    return tuple(replace(one, file=str(Path(one.file).absolute())) if one.file else one for one in wishes(words))
 
 
 def _home(folder: Path) -> Path:

@@ -18,6 +18,7 @@ from scanner.config import CONFIG_NAME, PYPROJECT, Config, parse_config
 from scanner.errors import ConfigError
 from scanner.models import ScanResult
 from scanner.policy import Decision
+from scanner.rivals import FILES
 from scanner.sources.git import GitError, Repository
 
 
@@ -54,13 +55,26 @@ class BaseSession(Session):
         data = self._read(self._base, self.config.baseline)
         return None if data is None else parse_baseline(data, f"{self.config.baseline} of {self._base}")
 
+    def _rival_file(self, name: str, usual: bool) -> tuple[str, bytes] | None:
+        """The base commit's file of another scanner; one that the command line names is taken as it is."""
+        if Path(name).is_absolute():
+            return super()._rival_file(name, usual)
+        data = self._read(self._base, name)
+        if data is None and not usual:
+            raise ConfigError(f"honour: there is no '{name}' in {self._base}")
+        return None if data is None else (f"{name} of {self._base[:12]}", data)
+
     def judge(self, result: ScanResult, *, whole: bool) -> Decision:
         """As always, with notes on what the change tried to have allowed."""
         allows = sum(finding.allow is not None for finding in result.findings)
         notes = list(result.notes)
         if allows:
             notes.append(f"{allows} keysweep:allow comment{'s' if allows > 1 else ''} of this change ignored")
-        vouching = (CONFIG_NAME, PYPROJECT, self.config.baseline, *self._of_base().rules)
+        foreign = sum(bool(self.config.policy().honour & set(finding.marks)) for finding in result.findings)
+        if foreign:
+            notes.append(f"{foreign} comment{'s' if foreign > 1 else ''} for other scanners of this change ignored")
+        files = (wish.file or FILES[wish.rival] for wish in self.config.honour)
+        vouching = (CONFIG_NAME, PYPROJECT, self.config.baseline, *self._of_base().rules, *filter(_is_relative, files))
         edited = [path for path in vouching if self._differs(path)]
         notes += [f"{path} is edited by this change; the version of {self._base[:12]} counts" for path in edited]
         return super().judge(replace(result, notes=tuple(sorted(set(notes)))), whole=whole)
@@ -97,3 +111,7 @@ class BaseSession(Session):
         except GitError:
             return False
         return bool(names)
+
+
+def _is_relative(path: str) -> bool:
+    return bool(path) and not Path(path).is_absolute()

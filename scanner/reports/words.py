@@ -18,6 +18,7 @@ from scanner.verdicts import REASONS
 SUPPRESSED_BY: Final = {
     By.BASELINE: "by the baseline",
     By.INLINE: "by keysweep:allow",
+    By.HONOURED: "as another scanner was told to (--honour)",
     By.SAMPLE: "as samples (--include-examples reports them)",
     By.SEVERITY: "below the least severity",
     By.CONFIDENCE: "below the least confidence",

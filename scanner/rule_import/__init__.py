@@ -1,0 +1,1 @@
+"""Rule files of other scanners, read into ours: what can be carried over, proved, and what cannot, said."""
