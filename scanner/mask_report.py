@@ -31,7 +31,7 @@ class Report:
         if found is None:
             found = self._found[rule_id] = [0]
         found[0] += 1
-        if len(found) <= LINES_NAMED and found[-1] != line:
+        if len(found) == 1 or (len(found) <= LINES_NAMED and found[-1] != line):
             found.append(line)
 
     @property

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from scanner.cli.masked_stream import PATIENCE, PIECE, write_all
+from scanner.cli.monitored import Monitored
 from scanner.cli.terminal import Terminal
 from scanner.masker import Masker
 
@@ -30,7 +31,6 @@ class Stream:
     source: int
     target: int
     masker: Masker
-    quiet_since: float = 0.0
 
 
 class Child:
@@ -42,31 +42,31 @@ class Child:
         self._streams: list[Stream] = []
         self._wake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._piped: subprocess.Popen[bytes] | None = None
+        self._monitored: Monitored | None = None
 
     def run(self) -> int:
         """Starts the command and copies its output to its end. Raises OSError when it cannot be started."""
         with self._signals(), contextlib.ExitStack() as stack:
             self._start()
-            assert self._process is not None  # noqa: S101 - for the type checker: started
             if self._terminal is not None:
                 stack.enter_context(self._terminal.raw())
-            self._copy(self._process)
-            return self._process.wait()
+            self._copy()
+        code = self._ended()
+        assert code is not None  # noqa: S101 - for the type checker: `_copy` waits for it
+        return code
 
     # --- beginning ---
 
     def _start(self) -> None:
         terminal = self._terminal
         ends = [self._end(number) for number in (1, 2)]
-        stdin = terminal.slave if terminal is not None and terminal.typed else None
-        self._process = subprocess.Popen(
-            list(self._command), stdin=stdin, stdout=ends[0], stderr=ends[1], start_new_session=terminal is not None,
-            preexec_fn=None if terminal is None else terminal.controls,  # noqa: PLW1509 - no other thread is here
-        )  # fmt: skip
-        if terminal is not None:
-            terminal.close_slave()
-        for number in {end for end in ends if terminal is None or end != terminal.slave}:
+        if terminal is None:
+            self._piped = subprocess.Popen(list(self._command), stdout=ends[0], stderr=ends[1])
+        else:
+            self._monitored = Monitored(self._command, terminal, [terminal.slave if terminal.typed else None, *ends])
+            ends.append(terminal.slave)
+        for number in set(ends):
             os.close(number)
 
     def _end(self, number: int) -> int:
@@ -80,6 +80,12 @@ class Child:
         self._streams.append(Stream(source, number, masker))
         return end
 
+    def _ended(self) -> int | None:
+        """The return code, None while it runs."""
+        if self._monitored is not None:
+            return self._monitored.returncode
+        return self._piped.poll() if self._piped is not None else None
+
     # --- signals ---
 
     @contextlib.contextmanager
@@ -90,82 +96,78 @@ class Child:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._waker, bytes([number]))
 
-        wanted = [signal.SIGINT, signal.SIGCHLD, *(getattr(signal, name) for name in _FORWARDED)]
-        if self._terminal is not None:
-            wanted.append(signal.SIGWINCH)
-        before = {number: signal.signal(number, noted) for number in wanted}
+        names = ["SIGINT", "SIGCHLD", "SIGWINCH", *_FORWARDED]
+        before = {number: signal.signal(number, noted) for number in (getattr(signal, name) for name in names)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _signalled(self, process: subprocess.Popen[bytes]) -> None:
+    def _signalled(self) -> None:
         for number in set(os.read(self._wake, 4096)):
-            if number == signal.SIGCHLD:
-                self._changed(process)
-            elif number == getattr(signal, "SIGWINCH", None) and self._terminal is not None:
-                self._terminal.resize()
-            elif number != signal.SIGINT or self._terminal is not None:
-                self._send(process, number)
+            if number == signal.SIGWINCH:
+                if self._terminal is not None:
+                    self._terminal.resize()
+            elif number != signal.SIGCHLD and (number != signal.SIGINT or self._terminal is not None):
+                self._send(number)
 
-    def _send(self, process: subprocess.Popen[bytes], number: int) -> None:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number) if self._terminal is not None else os.kill(process.pid, number)
+    def _send(self, number: int) -> None:
+        if self._monitored is not None:
+            self._monitored.send(number)
+        elif self._piped is not None:
+            self._piped.send_signal(number)
 
-    def _changed(self, process: subprocess.Popen[bytes]) -> None:
+    def _changed(self, monitored: Monitored, selector: selectors.BaseSelector) -> None:
         """The command ended, or was stopped from its keyboard: then we stop, too, and go on with it."""
-        if self._terminal is None:
-            process.poll()
-            return
-        if process.returncode is not None:
-            return
-        pid, status = os.waitpid(process.pid, os.WNOHANG | os.WUNTRACED)
-        if pid == 0:
-            return
-        if not os.WIFSTOPPED(status):
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return
-        self._terminal.leave()
-        os.killpg(0, signal.SIGSTOP)  # goes on here when our shell says so
-        self._terminal.enter()
-        self._terminal.resize()
-        self._send(process, signal.SIGCONT)
+        stopped = monitored.changed()
+        if monitored.returncode is not None:
+            selector.unregister(monitored.told)
+        if stopped and self._terminal is not None:
+            self._terminal.leave()
+            os.killpg(0, signal.SIGSTOP)  # goes on here when our shell says so
+            self._terminal.enter()
+            self._terminal.resize()
+            monitored.send(signal.SIGCONT)
 
     # --- copying ---
 
-    def _copy(self, process: subprocess.Popen[bytes]) -> None:
+    def _copy(self) -> None:
         with selectors.DefaultSelector() as selector:
             for stream in self._streams:
                 selector.register(stream.source, selectors.EVENT_READ, stream)
             selector.register(self._wake, selectors.EVENT_READ)
             if self._terminal is not None and self._terminal.typed:
                 selector.register(0, selectors.EVENT_READ)
-            process.poll() if self._terminal is None else self._changed(process)
+            if self._monitored is not None:
+                selector.register(self._monitored.told, selectors.EVENT_READ)
             last = time.monotonic()
-            while self._streams:
-                found = selector.select(self._patience(process))
+            while self._streams or self._ended() is None:
+                found = selector.select(self._patience())
                 for key, _ in found:
                     if isinstance(key.data, Stream):
                         last = time.monotonic()
-                        self._read(key.data, selector)
-                    elif key.fd == self._wake:
-                        self._signalled(process)
-                    else:
-                        self._type(selector)
+                    self._ready(key, selector)
                 if not found:
-                    for stream in self._streams:
+                    for stream in list(self._streams):
                         self._write(stream, stream.masker.settled(), selector)
-                if process.returncode is not None and time.monotonic() - last > LINGER:
+                if self._ended() is not None and time.monotonic() - last > LINGER:
                     break
             for stream in list(self._streams):
                 self._end_of(stream, selector)
-        while process.returncode is None:
-            self._signalled(process)
 
-    def _patience(self, process: subprocess.Popen[bytes]) -> float | None:
-        if process.returncode is not None:
+    def _ready(self, key: selectors.SelectorKey, selector: selectors.BaseSelector) -> None:
+        if isinstance(key.data, Stream):
+            self._read(key.data, selector)
+        elif key.fd == self._wake:
+            self._signalled()
+        elif self._monitored is not None and key.fd == self._monitored.told:
+            self._changed(self._monitored, selector)
+        else:
+            self._type(selector)
+
+    def _patience(self) -> float | None:
+        if self._ended() is not None:
             return LINGER / 4
         return PATIENCE if any(stream.masker.held for stream in self._streams) else None
 
@@ -189,8 +191,8 @@ class Child:
             write_all(stream.target, piece)
         except OSError:
             self._drop(stream, selector)
-            if self._terminal is not None and stream.source == self._terminal.master and self._process is not None:
-                self._send(self._process, signal.SIGHUP)
+            if self._terminal is not None and stream.source == self._terminal.master:
+                self._send(signal.SIGHUP)
 
     def _drop(self, stream: Stream, selector: selectors.BaseSelector) -> None:
         if stream in self._streams:
@@ -213,8 +215,15 @@ def _terminal() -> Terminal | None:
     real = next((number for number in (1, 2) if os.isatty(number)), None)
     if real is None:
         return None
-    typed = os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
-    return Terminal(0 if typed else real, typed=typed)
+    return Terminal(0 if _in_front() else real, typed=_in_front())
+
+
+def _in_front() -> bool:
+    """Whether what is typed is for us: we are no job in the background."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # a terminal, but not that which controls us
+        return True
 
 
 def end_like(code: int) -> int:

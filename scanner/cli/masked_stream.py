@@ -19,7 +19,7 @@ import click
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
 from scanner.errors import SourceError
-from scanner.mask_report import Report
+from scanner.mask_report import LINES_NAMED, Report
 from scanner.masker import Masker, known
 from scanner.reports.interface import count
 from scanner.stretch import Stretches
@@ -160,7 +160,7 @@ def masks_told(report: Report, name: str) -> str:
         return f"keysweep: {where}nothing was masked\n"
     lines = [f"keysweep: {where}masked {count(report.total, 'stretch', 'stretches')}\n"]
     for row in report.by_rule:
-        more = ", …" if row.count > len(row.lines) else ""
+        more = ", …" if len(row.lines) == LINES_NAMED else ""
         lines.append(f"  {row.count:6}  {row.rule_id}  line {', '.join(map(str, row.lines))}{more}\n")
     if report.cut:
         lines.append(f"  {report.cut} lines belong to keys longer than any known format: hidden to their end\n")

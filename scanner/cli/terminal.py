@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import pty
 import signal
 import struct
@@ -56,10 +55,6 @@ class Terminal:
         """Our terminal is as it was."""
         with _unstopped(), contextlib.suppress(termios.error):
             termios.tcsetattr(self._real, termios.TCSADRAIN, self._before)
-
-    def close_slave(self) -> None:
-        """The command has its end: ours of it goes, so that the end of the command can be seen."""
-        os.close(self.slave)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,280 @@
+"""`keysweep mask` as people run it: in pipes, on terminals, over files, with readers that go away."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scanner.fakes import Fake
+from scanner.models import MASK
+
+NewKey = Callable[..., Fake]
+STARS = MASK.encode()
+KEYSWEEP = [sys.executable, "-m", "scanner"]
+WAIT = 20.0
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def key(new_key: NewKey) -> bytes:
+    return new_key("github-personal-access-token").key
+
+
+def run(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    command = [*KEYSWEEP, "mask", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, env={**os.environ, **(env or {})})
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A running `keysweep mask`; killed at the end, should it still be there."""
+    process = subprocess.Popen([*KEYSWEEP, "mask", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, bufsize=0)  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def told(process: subprocess.Popen[bytes], enough: bytes) -> bytes:
+    """What comes out until it ends with `enough`."""
+    assert process.stdout is not None
+    said, end = b"", time.monotonic() + WAIT
+    while not said.endswith(enough):
+        ready = select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]
+        assert ready, f"nothing more came behind {said!r}"
+        piece = os.read(process.stdout.fileno(), 65536)
+        assert piece, f"it ended behind {said!r}"
+        said += piece
+    return said
+
+
+def say(process: subprocess.Popen[bytes], text: bytes) -> None:
+    assert process.stdin is not None
+    process.stdin.write(text)
+
+
+def test_standard_input_to_standard_output(key: bytes) -> None:
+    data = b"\xff\r\n\x1b[1mtoken=" + key + b"\x1b[0m\r\n\0no line feed " + key
+    done = run(stdin=data)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == data.replace(key, b"ghp_" + STARS)
+
+
+def test_files_one_after_the_other(tmp_path: Path, key: bytes) -> None:
+    Path("a.log").write_bytes(b"a " + key + b"\n")
+    Path("b.log").write_bytes(b"b without")
+    done = run("a.log", "-", "b.log", stdin=b"from a pipe " + key + b"\n")
+    assert done.stdout == b"a ghp_" + STARS + b"\nfrom a pipe ghp_" + STARS + b"\nb without"
+
+
+def test_much_at_once(key: bytes) -> None:
+    line = b"2026-11-22T10:00:00Z INFO request 17 took 12 ms\n"
+    data = (line * 20_000 + b"token=" + key + b"\n") * 3
+    assert run(stdin=data).stdout == data.replace(key, b"ghp_" + STARS)
+
+
+def test_the_report_and_the_exit_code(key: bytes) -> None:
+    data = b"one\ntoken=" + key + b"\n\ntoken=" + key + b" " + key + b"\n"
+    done = run("--report", "--fail", stdin=data)
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        "keysweep: masked 3 stretches\n       3  github-personal-access-token  line 2, 4\n"
+    )
+    assert run("--fail", stdin=b"nothing\n").returncode == 0
+    assert run("--report", stdin=b"nothing\n").stderr == b"keysweep: nothing was masked\n"
+
+
+def test_known_secrets(tmp_path: Path) -> None:
+    Path("known").write_bytes(b"open-sesame-17\nxy\n\nsimsalabim-99\n")
+    data = b"hello tr0ub4dor-and-3, open-sesame-17 and simsalabim-99, xy\n"
+    environment = {"SHOP_PASSWORD": "tr0ub4dor-and-3"}
+    assert run(stdin=data, env=environment).stdout == b"hello " + STARS + b", open-sesame-17 and simsalabim-99, xy\n"
+    assert run("--known", "known", stdin=data, env=environment).stdout == (
+        b"hello " + STARS + b", " + STARS + b" and " + STARS + b", xy\n"
+    )
+    assert run("--no-env", stdin=data, env=environment).stdout == data
+
+
+def test_rules_of_ones_own(tmp_path: Path) -> None:
+    shipped = Path(__file__).parent.parent / "rules" / "logtalk.yaml"
+    Path("acme.yaml").write_text(shipped.read_text().replace("logtalk", "acme").replace("lt_", "ac_"))
+    token = "ac_live_" + "0a1b2c3d4e5f6g7h8i9j" + "q1w2e3r4t5y6"
+    assert run("--rules", "acme.yaml", stdin=f"see {token}\n".encode()).stdout == f"see ac_live_{MASK}\n".encode()
+
+
+# --- line by line ---
+
+
+def test_every_line_comes_out_when_it_went_in(key: bytes) -> None:
+    with started() as process:
+        for line in (b"first\n", b"token=" + key + b"\n", b"second\r\n", b"\n"):
+            say(process, line)
+            assert told(process, line[-1:]) == line.replace(key, b"ghp_" + STARS)
+
+
+def test_a_prompt_comes_out_without_a_line_feed() -> None:
+    with started() as process:
+        say(process, b"Continue? [y/N] ")
+        assert told(process, b"[y/N] ") == b"Continue? [y/N] "
+        say(process, b"yes\n")
+        assert told(process, b"\n") == b"yes\n"
+
+
+def test_half_a_key_stays_until_the_other_half_comes(key: bytes) -> None:
+    with started() as process:
+        say(process, b"token=" + key[:20])
+        time.sleep(0.3)
+        assert process.stdout is not None
+        assert not select.select([process.stdout], [], [], 0)[0]
+        say(process, key[20:] + b"\n")
+        assert told(process, b"\n") == b"token=ghp_" + STARS + b"\n"
+
+
+def test_what_was_held_comes_out_at_the_end() -> None:
+    with started() as process:
+        say(process, b"-----BEGIN RSA PRIVATE " + b"KEY-----\n")
+        assert process.stdin is not None
+        process.stdin.close()
+        assert told(process, b"KEY-----\n").endswith(b"KEY-----\n")
+        assert process.wait(WAIT) == 0
+
+
+# --- ends ---
+
+
+def test_a_reader_that_goes_away(key: bytes) -> None:
+    with started() as process:
+        say(process, b"first " + key + b"\n")
+        told(process, b"\n")
+        assert process.stdout is not None
+        process.stdout.close()
+        say(process, b"second\n")
+        assert process.wait(WAIT) == 2
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_the_first_interrupt_is_the_producers(key: bytes) -> None:
+    with started() as process:
+        say(process, b"before\n")
+        told(process, b"\n")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        say(process, b"last words " + key + b"\n")
+        assert told(process, b"\n") == b"last words ghp_" + STARS + b"\n"
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(WAIT) == 130
+
+
+def test_the_second_interrupt_ends(key: bytes) -> None:
+    with started() as process:
+        say(process, b"before\ntoken=" + key)
+        told(process, b"\n")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT) == 130
+        assert process.stdout is not None
+        assert process.stdout.read() == b"token=ghp_" + STARS
+
+
+def test_on_a_terminal(key: bytes) -> None:
+    """What is typed on a terminal comes back line by line."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*KEYSWEEP, "mask"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        os.close(theirs)
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"keysweep: reading the terminal; end with Ctrl-D\n"
+        os.write(ours, b"token=" + key + b"\n")
+        assert told(process, b"\n") == b"token=ghp_" + STARS + b"\n"
+        os.write(ours, b"\x04")
+        assert process.wait(WAIT) == 0
+    os.close(ours)
+
+
+# --- files in place ---
+
+
+def test_a_file_in_place(tmp_path: Path, key: bytes) -> None:
+    file = Path("app.log")
+    file.write_bytes(b"token=" + key + b"\r\n")
+    file.chmod(0o640)
+    done = run("--in-place", "--backup", ".orig", "app.log")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert file.read_bytes() == b"token=ghp_" + STARS + b"\r\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert Path("app.log.orig").read_bytes() == b"token=" + key + b"\r\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["app.log", "app.log.orig"]
+
+
+def test_a_file_without_secrets_is_not_touched(tmp_path: Path) -> None:
+    file = Path("app.log")
+    file.write_bytes(b"nothing\n")
+    before = file.stat()
+    assert run("-i", "app.log", "--backup", ".orig").returncode == 0
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert [path.name for path in tmp_path.iterdir()] == ["app.log"]
+
+
+def test_a_link_stays_one(tmp_path: Path, key: bytes) -> None:
+    Path("real.log").write_bytes(key)
+    Path("link.log").symlink_to("real.log")
+    assert run("-i", "link.log").returncode == 0
+    assert Path("link.log").is_symlink()
+    assert Path("real.log").read_bytes() == b"ghp_" + STARS
+
+
+def test_what_cannot_be_masked_is_named_and_the_rest_is_done(tmp_path: Path, key: bytes) -> None:
+    Path("good.log").write_bytes(key)
+    Path("kept.log").write_bytes(key)
+    Path("kept.log.orig").write_bytes(b"older")
+    Path("folder").mkdir()
+    done = run("-i", "missing.log", "folder", "kept.log", "good.log", "--backup", ".orig")
+    assert done.returncode == 3
+    said = done.stderr.decode()
+    assert [line.split(": ")[1:3] for line in said.splitlines()] == [
+        ["not masked", "missing.log"], ["not masked", "folder"], ["not masked", "kept.log"],
+    ]  # fmt: skip
+    assert Path("good.log").read_bytes() == b"ghp_" + STARS
+    assert Path("kept.log").read_bytes() == key
+    assert Path("kept.log.orig").read_bytes() == b"older"
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("-i",), ("-i", "-"), ("--backup", ".x", "a"), ("-i", "a", "--backup", ""), ("-i", "a", "--backup", "/x")],
+)
+def test_wrong_use_is_one_sentence(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"keysweep: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_key_as_a_file_name_is_quoted_by_no_error(key: bytes) -> None:
+    done = run(key.decode())
+    assert done.returncode == 3
+    assert key not in done.stderr
