@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shlex
@@ -156,6 +157,9 @@ def place(tmp_path: Path, new_key: Callable[..., Fake], monkeypatch: pytest.Monk
     repo.git("tag", "v1.1")
     repo.git("update-ref", "refs/remotes/origin/main", "v1.0")
     repo.write("deploy.log", b"GET / 200\nAuthorization: token " + key + b"\n")
+    for name in ("logs/app.log", "app.log", "app.log.1"):
+        repo.write(name, b"GET / 200\nAuthorization: token " + key + b"\n")
+    repo.write("app.log.2.gz", gzip.compress(b"GET / 200\n"))
     repo.write("change.patch", repo.run("format-patch", "-1", "--stdout"))
     GitRepo.clone(repo, tmp_path / "project.git", "--bare")
     repo.write("key.txt", key + b"\n")
@@ -187,6 +191,8 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
         if words in command:
             subprocess.run(["bash", "-c", before], capture_output=True, check=False)
     command = command.replace("/srv/git/project.git", "../project.git")
+    if "--follow" in command:  # until Ctrl-C
+        command = f"timeout --preserve-status -s INT 3 {command}"
     return subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )

@@ -34,7 +34,7 @@ def logs(wanted: Wanted, paths: tuple[str, ...], follow: bool, from_start: bool)
 
     \b
     Examples:
-      keysweep logs /var/log/app
+      keysweep logs logs/
       keysweep logs app.log app.log.1 app.log.2.gz --report json:leaks.json
       keysweep logs --follow app.log
       journalctl -o export | keysweep logs -

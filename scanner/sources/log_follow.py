@@ -1,5 +1,8 @@
 """Following logs while they are written: what is appended, whatever becomes of the file."""
 
+# Names are plain text here, as in `walk`.
+# ruff: noqa: PTH116
+
 from __future__ import annotations
 
 import os
@@ -21,6 +24,7 @@ LEAVING = 10.0
 """For so many seconds a file that was rotated away is still read: who writes it may not have noticed yet."""
 
 _AT_ONCE = 4 << 20
+_PACKED = (b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5")  # compressed since: it was read before, or is no news
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -37,6 +41,8 @@ class Followed:
         self._leaving: list[tuple[float, _Tail]] = []
         self._waiting = False
         self._files = 0
+        self._begun = time.time()
+        self._known: set[tuple[int, int]] = set()
 
     def news(self, *, idle: bool = False) -> Iterator[Chunk | Skipped]:
         """What has come since the last call, in whole lines; with `idle` (nothing came for a while) the beginning of a
@@ -55,6 +61,7 @@ class Followed:
             if self._tail.left(self.path):
                 self._leaving.append((self._clock() + LEAVING, self._tail))
                 self._tail, self._whole = None, True
+                self._leaving += [(self._clock() + LEAVING, tail) for tail in self._missed()]
                 yield from self.news(idle=idle)
 
     def close(self) -> None:
@@ -75,16 +82,44 @@ class Followed:
             yield from self._wait(not_a_file(mode))
             return
         self._waiting = False
-        self._files += 1
-        self._tail = _Tail(handle, Origin(self.path, Kind.LOG, str(self._files)))
+        self._tail = self._new(handle)
         if not self._whole:
             self._tail.skip()
+
+    def _new(self, handle: int) -> _Tail:
+        about = os.fstat(handle)
+        self._known.add((about.st_dev, about.st_ino))
+        self._files += 1
+        return _Tail(handle, Origin(self.path, Kind.LOG, str(self._files)))
+
+    def _missed(self) -> Iterator[_Tail]:
+        """Files that came and were rotated away since the last look: their names begin with this one's, they were
+        written since the following began, and nobody has read them."""
+        folder, name = os.path.split(self.path)
+        with suppress(OSError), os.scandir(folder or ".") as entries:
+            beside = [(entry.stat().st_mtime_ns, entry.path) for entry in entries if _rotated(entry, name)]
+            for written, path in sorted(beside):
+                if written >= self._begun * 1e9:
+                    yield from self._unread(path)
+
+    def _unread(self, path: str) -> Iterator[_Tail]:
+        with suppress(OSError):
+            handle = os.open(path, _OPEN)
+            about = os.fstat(handle)
+            if (about.st_dev, about.st_ino) in self._known or os.pread(handle, 2, 0) in _PACKED:
+                os.close(handle)
+            else:
+                yield self._new(handle)
 
     def _wait(self, reason: str) -> Iterator[Skipped]:
         self._whole = True  # whatever comes is new
         if not self._waiting:
             self._waiting = True
             yield Skipped(self.path, f"{reason}; waiting for it")
+
+
+def _rotated(entry: os.DirEntry[str], name: str) -> bool:
+    return entry.name.startswith((f"{name}.", f"{name}-")) and entry.is_file(follow_symlinks=False)
 
 
 class _Tail:
@@ -112,7 +147,7 @@ class _Tail:
         if about.st_size < self._position:
             return True
         try:
-            named = os.stat(path)  # noqa: PTH116 - beside os.fstat
+            named = os.stat(path)
         except OSError:
             return False
         return (named.st_dev, named.st_ino) != (about.st_dev, about.st_ino)
