@@ -66,7 +66,7 @@ def parse(data: bytes, name: str) -> list[Claim]:
         return list(_detect_secrets(tree["results"], name))
     if isinstance(tree.get("findings"), list):
         return list(_betterleaks(tree["findings"], name))
-    if "DetectorName" in tree:
+    if not tree or "DetectorName" in tree:
         return list(_trufflehog([tree], name))
     raise ConfigError(
         f"{name}: neither fingerprints, nor a report of gitleaks, betterleaks or trufflehog, nor a baseline of "

@@ -35,6 +35,12 @@ PART_KEYS = dict.fromkeys(("pattern", "rule", "absorb", "shown", "config", "defa
 MAX_FILE = 1 << 20
 """A rule file of more than 1 MiB is refused."""
 
+MAX_NESTING = 60
+"""How deep the values of a YAML file may nest."""
+
+MAX_OPENINGS = 2_000
+"""With so many signs that open a list or mapping, nesting is counted before a tree is made."""
+
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _PART_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _VALUE_LEFT = r"A-Za-z0-9_.+/\-"
@@ -68,10 +74,21 @@ class _Reader:
     def tree(self, text: bytes) -> _Node:
         if len(text) > MAX_FILE:
             raise self.fail(1, f"the file is larger than {MAX_FILE >> 20} MiB")
+        try:
+            return self.plain(self.compose(text))
+        except RecursionError as error:
+            raise self.fail(1, "not YAML that can be read: nested too deeply") from error
+
+    def compose(self, text: bytes) -> Any:
+        """The nodes of a YAML text without aliases."""
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            # an alias needs an anchor, and few files have the two signs: events take as long as the tree
-            for event in yaml.parse(text, Loader=loader) if b"&" in text and b"*" in text else ():
+            # an alias needs an anchor, and deep nesting many openings. Events take as long as the tree itself
+            depth = 0
+            for event in yaml.parse(text, Loader=loader) if _doubtful(text) else ():
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                if depth > MAX_NESTING:  # the composer would overflow the stack, and end the process
+                    raise self.fail(1, "not YAML that can be read: nested too deeply")
                 if isinstance(event, yaml.AliasEvent):
                     line = event.start_mark.line + 1 if event.start_mark else 1
                     raise self.fail(line, "YAML aliases are not allowed in a rule file")
@@ -84,7 +101,7 @@ class _Reader:
             raise self.fail(1, "not YAML: nested too deeply, or not UTF-8") from error
         if root is None:
             raise self.fail(1, "the file is empty")
-        return self.plain(root)
+        return root
 
     def plain(self, node: Any) -> _Node:
         line = node.start_mark.line + 1
@@ -353,6 +370,26 @@ def _scalar(node: Any) -> Any:
         except ValueError:
             continue
     return node.value
+
+
+def _doubtful(text: bytes) -> bool:
+    """Whether a YAML text could hold an alias, or nest deeper than a stack takes."""
+    return (b"&" in text and b"*" in text) or sum(map(text.count, (b"[", b"{", b"- ", b"? "))) > MAX_OPENINGS
+
+
+def plain_yaml(text: bytes, file: str) -> Any:
+    """The values of any YAML text: mappings, lists, texts, numbers. The caller bounds its size. Raises RuleError."""
+
+    def bare(node: _Node) -> Any:
+        if isinstance(node.value, dict):
+            return {name: bare(item) for name, item in node.value.items()}
+        return [bare(item) for item in node.value] if isinstance(node.value, list) else node.value
+
+    reader = _Reader(file)
+    try:
+        return bare(reader.plain(reader.compose(text)))
+    except RecursionError as error:
+        raise reader.fail(1, "not YAML that can be read: nested too deeply") from error
 
 
 def read_rules(text: bytes, file: str) -> list[Rule]:

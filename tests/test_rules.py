@@ -140,6 +140,7 @@ BAD = {
     "no check": ("    severity: high", "    checks: {magic: true}\n    severity: high", 11, "no check 'magic'"),
     "alias": ("    severity: high", "    severity: *x", 11, "alias"),
     "explosive": ("[a-z0-9]{24}", "(?:[a-z]{1,9}){1,9}", 10, "several ways"),
+    "explosive inside": ("[a-z0-9]{24}", "(?:x[a-z]{1,9}[b-y]{1,9}){1,9}", 10, "several ways"),
     "number": ("name: Acme key", "name: 12", 7, "must be a text"),
     "both forms": ("    severity: high", "    context: [acme]\n    severity: high", 6, "either"),
 }

@@ -30,6 +30,7 @@ def rules() -> None:
       keysweep rules show github-personal-access-token
       keysweep rules test company-rules/
       keysweep rules fake stripe-secret-key --environment test
+      keysweep rules import .gitleaks.toml --output company-rules/
       keysweep rules profile src/
     """
 
@@ -134,6 +135,27 @@ def test(paths: tuple[Path, ...], seed: int | None) -> int:
         click.echo(matcher.mask(problem))
     click.echo(f"{count(len(chosen), 'rule')} tried with seed {seed}: {count(len(problems), 'problem')}", err=True)
     return 1 if problems else 0
+
+
+@rules.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", "-o", default="-", metavar="DIR|-", help="The folder for the rule file.  [default: standard "
+              "output]")
+@click.option("--provider", metavar="NAME", help="What the rules' ids begin with.  [default: the name of FILE]")
+def import_rules(file: Path, output: str, provider: str | None) -> int:
+    """Carry over the rules of another scanner: TOML of gitleaks and betterleaks; YAML of Nosey Parker, kingfisher and
+    secrets-patterns-db. Says of every rule what could not be carried over.
+
+    Exits with 3 when a rule was left out, and with 2 when FILE cannot be read.
+
+    \b
+    Examples:
+      keysweep rules import .gitleaks.toml --output company-rules/
+      keysweep rules import rules.yml --provider acme > acme.yaml
+    """
+    from scanner.cli.rule_import import bring_over  # noqa: PLC0415 - few use it
+
+    return bring_over(file, output, provider)
 
 
 @rules.command()

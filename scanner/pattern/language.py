@@ -9,7 +9,7 @@ from __future__ import annotations
 from re import _constants as sre  # type: ignore[attr-defined]
 from typing import Any
 
-from scanner.pattern.tree import Charset, PatternError, first, folds, single, varying, width
+from scanner.pattern.tree import Charset, PatternError, every, first, folds, single, varying, width
 
 
 def check(items: Any, fold: bool) -> None:
@@ -40,7 +40,7 @@ def _check_repeat(arg: Any, fold: bool) -> None:
     if high > 1 and not _unambiguous(inner, fold):
         raise PatternError(
             "a repeat of something that itself varies can be read in several ways and could take for ever: "
-            "let the repeated part begin with a character that cannot occur in the rest of it"
+            "let the repeated part begin or end with a character that cannot occur in the rest of it"
         )
 
 
@@ -57,9 +57,26 @@ def _unambiguous(items: Any, fold: bool) -> bool:
     least, most = width(items)
     if least == most:
         return True
-    if least == 0:
+    if least == 0 or not _apart(items, fold):
         return False
-    return not first(items, fold) & varying(items, fold)
+    free = varying(items, fold)
+    op, arg = items[-1]
+    last = single(op, arg, fold)
+    return not first(items, fold) & free or (last is not None and not last & free)
+
+
+def _apart(items: Any, fold: bool) -> bool:
+    """Whether no two parts of varying length can share what they match: else each round could be split in several ways,
+    and the ways of all rounds multiply. Something between them that the first cannot hold keeps them apart."""
+    seen: Charset = frozenset()
+    for item in items:
+        if width([item])[0] and not every([item], fold) & seen:
+            seen = frozenset()
+        free = varying([item], fold)
+        if free & seen:
+            return False
+        seen |= free
+    return True
 
 
 def _disjoint_branches(branches: Any, fold: bool) -> bool:
