@@ -164,6 +164,13 @@ def place(tmp_path: Path, new_key: Callable[..., Fake], monkeypatch: pytest.Monk
     GitRepo.clone(repo, tmp_path / "project.git", "--bare")
     repo.write("key.txt", key + b"\n")
     repo.write("leaks.json", '{"schema": 1, "findings": []}\n')
+    repo.write(".gitleaksignore", f"{repo.head()}:.env:made-up:3\n")
+    repo.write(".secrets.baseline", '{"results": {}}\n')
+    for name in ("gitleaks-report.json", "betterleaks-report.json", "ci/known.json"):
+        repo.write(name, "[]\n")
+    repo.write("trufflehog.json", "{}\n")
+    repo.write(".gitleaks.toml", "[[rules]]\nid = 'zorbit'\nregex = 'zorbit_[a-z0-9]{30}'\n")
+    repo.write("rules.yml", "rules: [{name: Flurb, id: flurb.1, pattern: 'flurb-[0-9a-z]{24}'}]\n")
     repo.write("kubectl", "#!/bin/sh\ncat deploy.log\n").chmod(0o755)
     for folder in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (tmp_path / "home" / folder).mkdir(parents=True)
