@@ -19,6 +19,7 @@ from scanner.config import (
 from scanner.errors import ConfigError
 from scanner.models import Confidence, Severity
 from scanner.policy import FailOn, Policy
+from scanner.rivals import Wish
 
 FULL = """
 rules = ["company/"]
@@ -34,6 +35,7 @@ allow_inline = false
 jobs = 4
 engine = "aho"
 max_size = "50 MB"
+honour = ["gitleaks", "nosec=a.txt"]
 report = ["text", "sarif:out.sarif"]
 verify = {timeout = 5}
 """
@@ -51,6 +53,7 @@ EXPECTED = Config(
     jobs=4,
     engine="aho",
     max_size=50 * 2**20,
+    honour=(Wish("gitleaks"), Wish("nosec", "a.txt")),
     report=("text", "sarif:out.sarif"),
     verify={"timeout": 5.0},
     source="x.toml",
@@ -77,6 +80,7 @@ def test_becomes_a_policy() -> None:
         allow_inline=False,
         exclude=("vendor/",),
         whole=False,
+        honour=frozenset({"gitleaks", "nosec"}),
     )
 
 
