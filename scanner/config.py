@@ -42,6 +42,7 @@ class Config:
     min_severity: Severity = Severity.NOTE
     min_confidence: Confidence = Confidence.LOW
     baseline: str = ".keysweep-baseline"
+    cache: str = ""
     include_examples: bool = False
     allow_inline: bool = True
     jobs: int = 0
@@ -275,6 +276,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "min_severity": _severity,
     "min_confidence": _confidence,
     "baseline": _text,
+    "cache": _text,
     "include_examples": _flag,
     "allow_inline": _flag,
     "jobs": _count,

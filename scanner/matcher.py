@@ -41,6 +41,9 @@ _EDGE = 64
 """A keyword may reach over the edge of a window by so many bytes."""
 
 
+_NAMES = frozenset({Kind.PATH_NAME, Kind.REF_NAME})
+
+
 class Matcher:
     """Applies rules to chunks. Pickles as its rules alone; everything else is made where it is used."""
 
@@ -84,7 +87,8 @@ class Matcher:
             return
         for hit in self.hits(data, chunk.start, end, chunk.origin.path, chunk.previous or b""):
             inside = hit.start < max(end, chunk.start + 1) and hit.end > chunk.start
-            if inside and hit.attempt.rule.id in self.rules.selected:
+            rule = hit.attempt.rule
+            if inside and rule.id in self.rules.selected and not (rule.whole and chunk.origin.kind in _NAMES):
                 yield self._finding(chunk, hit)
 
     def _nothing(self, chunk: Chunk, end: int) -> bool:
@@ -128,6 +132,15 @@ class Matcher:
                 return None
             self._sieve = sieve(self, compile_now=compile_now)
         return self._sieve
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The rules that are sifted for, by id, each with what changes when it does."""
+        return {rule.id: rule.digest for rule in self.wanted}
+
+    def only(self, rules: frozenset[str]) -> Matcher:
+        """A matcher that finds the same of these rules (their ids), and nothing of others."""
+        return Matcher(RuleSet(self.rules, self.rules.selected & rules), self.engine)
 
     @cached_property
     def wanted(self) -> Sequence[Rule]:

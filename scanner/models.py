@@ -383,5 +383,5 @@ def merge(results: list[ScanResult]) -> ScanResult:
 
 __all__ = [
     "MASK", "NEAR", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind", "Location", "Note",
-    "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Validity", "merge",
+    "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Suspect", "Validity", "merge",
 ]  # fmt: skip

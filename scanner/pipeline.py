@@ -30,6 +30,8 @@ from scanner.sources.interface import Siftable, Sifting, Source, Weighed
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from scanner.memory import Memory
+
 Progress = Callable[[int, int, int], None]
 """Called with the bytes scanned, the parts done and the parts there are."""
 
@@ -73,6 +75,7 @@ def scan(
     executor: Executor | None = None,
     progress: Progress | None = None,
     found: Found | None = None,
+    memory: Memory | None = None,
 ) -> ScanResult:
     """Scans a source and tells all that was found and all that was not read, in an order that never changes.
 
@@ -81,11 +84,11 @@ def scan(
     goes wrong afterwards (an item, a part, a worker, Ctrl-C) is `Skipped` in the result.
 
     `found` is told findings as they come, those of one content or part together, here, in this process, before they are
-    located and masked. It must not wait for anything.
+    located and masked. It must not wait for anything. `memory` tells what earlier scans need not read again.
     """
     gathered = _Gathered(progress, found)
     try:
-        _run(source, matcher, jobs, executor, gathered)
+        _run(source, matcher, jobs, executor, gathered, memory)
     except KeyboardInterrupt:
         gathered.interrupted()
     return scrub(_located(source, absorb(gathered.result())), matcher)
@@ -273,12 +276,17 @@ class _Gathered:
 
 
 def _run(
-    source: Source, matcher: Matching, jobs: int, executor: Executor | None, gathered: _Gathered
+    source: Source,
+    matcher: Matching,
+    jobs: int,
+    executor: Executor | None,
+    gathered: _Gathered,
+    memory: Memory | None,
 ) -> None:
     if executor is None and isinstance(source, Siftable) and isinstance(matcher, Sifting):
         from scanner.sifting import sift  # noqa: PLC0415 - for whole histories only
 
-        gathered.pass_over(sift(source, matcher, jobs, gathered.sifted))
+        gathered.pass_over(sift(source, matcher, jobs, gathered.sifted, memory))
     weight = source.weight() if isinstance(source, Weighed) else 0
     small = isinstance(source, Weighed) and weight < SMALL
     if executor is None and (jobs < 2 or small):

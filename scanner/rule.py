@@ -105,6 +105,13 @@ class Rule:
         return not self.files or any(fnmatchcase(path if "/" in glob else name, glob) for glob in self.files)
 
     @property
+    def digest(self) -> str:
+        """Changes whenever anything changes that decides which bytes the rule takes for a key. Hexadecimal."""
+        told = (self.pattern, self.keywords, self.checks, self.left, self.right, self.names, self.samples)
+        more = (self.context, self.key_first, self.whole)
+        return hashlib.blake2b(repr((told, more)).encode(), digest_size=8).hexdigest()
+
+    @property
     def verify(self) -> Mapping[str, Any] | None:
         """How the provider is asked whether a key works, as in the rule file; None when the rule has no way."""
         return _data(self.verify_data)

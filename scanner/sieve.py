@@ -99,4 +99,4 @@ def _text(data: bytes, windows: Sequence[tuple[int, int]]) -> bytes:
     return b"\n".join([data[start:end] for start, end in windows])
 
 
-__all__ = ["Sieve"]
+__all__ = ["Sieve", "sieve"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Sequence, Set
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field
 
 from scanner.executor import LocalPool, Serial, local_pool, shared
+from scanner.memory import Memory
 from scanner.models import Stats
+from scanner.remembered import Remembered, keep, recall
 from scanner.sources.interface import Looking, Piece, Siftable, Sifting, Traces
 
 _PARTS_A_JOB = 8
@@ -17,21 +20,68 @@ Tick = Callable[[int, int], None]
 """Called for each part that was looked through with its bytes, and the number of parts there are."""
 
 
-def sift(source: Siftable, matcher: Sifting, jobs: int, tick: Tick) -> Stats:
+def sift(source: Siftable, matcher: Sifting, jobs: int, tick: Tick, memory: Memory | None = None) -> Stats:
     """Leaves out of the source what cannot hold a key, and tells how much that is. Whatever is in the way of it
-    (another engine, odd packs, a worker that dies), the source stays whole, and is only read more slowly."""
-    pieces = source.sifting(jobs * _PARTS_A_JOB)
-    if not pieces:
+    (another engine, odd packs, a worker that dies), the source stays whole, and is only read more slowly.
+
+    `memory` tells what earlier runs looked through, and is told of this one.
+    """
+    before, changed = _recalled(matcher, memory)
+    first = _looked_through(source, matcher, jobs, tick, before.known, memory is not None)
+    if first is None:
         return Stats()
-    looking = matcher.sieve(compile_now=sum(piece.size for piece in pieces) > _WORTH_COMPILING)
+    again = _looked_through(source, matcher.only(changed), jobs, tick, frozenset(), True) if changed else Looked()
+    if again is None:
+        return Stats()
+    traces = dict(before.traces)
+    for found in (first.traces, again.traces):
+        for name, trace in found.items():
+            traces[name] = trace and traces.get(name, trace) and tuple(sorted({*traces.get(name, ()), *trace}))
+    if memory is not None and (first.names or changed):
+        keep(memory, Remembered(dict(matcher.digests), before.known | first.names, traces), first.names | again.names)
+    return source.narrow(Told(traces, matcher))
+
+
+def _recalled(matcher: Sifting, memory: Memory | None) -> tuple[Remembered, frozenset[str]]:
+    """What is known already, and which rules have to be looked for in it, too. When most have changed, nothing is."""
+    if memory is None:
+        return Remembered(), frozenset()
+    before = recall(memory)
+    changed = before.changed(matcher.digests)
+    if 2 * len(changed) > len(matcher.digests):
+        return Remembered(), frozenset()
+    return before.without(changed, matcher.digests), changed
+
+
+@dataclass(slots=True)
+class Looked:
+    """What was looked through, and the traces found in it."""
+
+    names: set[bytes] = field(default_factory=set)
+    traces: Traces = field(default_factory=dict)
+
+
+def _looked_through(
+    source: Siftable, matcher: Sifting, jobs: int, tick: Tick, known: Set[bytes], lasting: bool
+) -> Looked | None:
+    """Looks through all of the source that is not known. None when that cannot be done."""
+    count = jobs * _PARTS_A_JOB
+    pieces = source.sifting(count, known)
+    if pieces is None:
+        return None
+    if not pieces and known:
+        rest = source.prepare(count, known)
+        if not rest:
+            return Looked()
+    looking = matcher.sieve(compile_now=lasting or sum(piece.size for piece in pieces) > _WORTH_COMPILING)
     if looking is None:
-        return Stats()
+        return None
     pool = local_pool(jobs, matcher) if jobs > 1 else None
     with pool or Serial() as running:
-        traces = _run(running, source, pieces, looking, tick)
-        if traces is None and pool is not None:
+        looked = _run(running, source, pieces, looking, tick, known)
+        if looked is None and pool is not None:
             pool.stop()
-    return Stats() if traces is None else source.narrow(Told(traces, matcher))
+    return looked
 
 
 class Told:
@@ -41,9 +91,9 @@ class Told:
         self._traces, self._matcher = traces, matcher
         self._known: dict[tuple[str, int, str], bool] = {}
 
-    def holds(self, raw_id: bytes, path: str) -> bool:
+    def holds(self, name: bytes, path: str) -> bool:
         """See `Telling`."""
-        trace = self._traces.get(raw_id)
+        trace = self._traces.get(name)
         return trace is not None and (not trace or any(self._reported(*one, path) for one in trace))
 
     def reads(self, path: str) -> bool:
@@ -58,23 +108,29 @@ class Told:
 
 
 def _run(
-    pool: Executor, source: Siftable, pieces: Sequence[Piece], looking: Looking, tick: Tick
-) -> Traces | None:
-    """The traces of the objects that could hold a key; None when a part could not be looked through."""
-    traces: Traces = {}
-    try:
+    pool: Executor, source: Siftable, pieces: Sequence[Piece], looking: Looking, tick: Tick, known: Set[bytes]
+) -> Looked | None:
+    """What was looked through; None when a part could not be."""
+
+    def begin(some: Sequence[Piece]) -> list[Future[tuple[Traces, int]]]:
         if isinstance(pool, LocalPool):
-            waiting = [pool.submit(_look, piece) for piece in pieces]
-        else:
-            waiting = [pool.submit(piece.sift, looking) for piece in pieces]
-        source.prepare()  # git enumerates meanwhile
+            return [pool.submit(_look, piece) for piece in some]
+        return [pool.submit(piece.sift, looking) for piece in some]
+
+    looked = Looked()
+    try:
+        waiting = begin(pieces)
+        more = source.prepare(len(pieces) or _PARTS_A_JOB, known)  # git enumerates meanwhile
+        waiting += begin(more)
         for future in as_completed(waiting):
             found, size = future.result()
-            traces.update(found)
-            tick(size, len(pieces))
+            looked.traces.update(found)
+            tick(size, len(waiting))
+        for piece in (*pieces, *more):
+            looked.names.update(piece.names())
     except Exception:  # a pack that is odd, or a process that died: reading it the usual way tells what is wrong
         return None
-    return traces
+    return looked
 
 
 def _look(piece: Piece) -> tuple[Traces, int]:

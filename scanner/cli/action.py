@@ -20,7 +20,9 @@ from scanner.cli.masking import masked
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
 from scanner.cli.trust import BaseSession
+from scanner.config import identity_key
 from scanner.errors import KeysweepError, UsageError
+from scanner.memory import Memory, open_memory
 from scanner.policy import Decision, Exit, live
 from scanner.reports.github import command, fenced
 from scanner.reports.markdown import LIMIT as SUMMARY_LIMIT
@@ -30,7 +32,7 @@ from scanner.sources.git_fetch import Checkout
 from scanner.sources.git_history import GitHistory
 from scanner.sources.git_range import Range, RevisionRanges, UnknownRevisionError
 
-INPUTS: Final = ("scope", "trust", "fail-on", "verify", "path", "sarif-file")
+INPUTS: Final = ("scope", "trust", "fail-on", "verify", "cache", "path", "sarif-file")
 """The inputs of action.yml that reach this command, each as `KEYSWEEP_INPUT_…`."""
 
 
@@ -49,6 +51,7 @@ class Job:
     trust: str = "base"
     fail_on: str = ""
     verify: str = "false"
+    cache: str = ""
     sarif_file: str = ""
 
     @classmethod
@@ -75,6 +78,7 @@ class Job:
             trust=given("TRUST", "base"),
             fail_on=given("FAIL_ON"),
             verify=given("VERIFY", "false"),
+            cache=given("CACHE"),
             sarif_file=given("SARIF_FILE"),
         )
 
@@ -155,13 +159,19 @@ def _sarif_place(job: Job) -> Path:
     """Where the SARIF report goes. A link that the tree brings along must not lead it elsewhere."""
     if not job.sarif_file:
         return Path(tempfile.mkdtemp(prefix="keysweep-", dir=job.temporary)) / "keysweep.sarif"
-    place = Path(os.path.normpath(job.workspace / job.sarif_file))
+    place = _in_workspace(job, job.sarif_file, "sarif-file")
+    if not place.parent.is_dir() or place.is_dir():
+        raise UsageError(f"input sarif-file: '{job.sarif_file}' is no place for a file; its folder has to be there")
+    return place
+
+
+def _in_workspace(job: Job, path: str, name: str) -> Path:
+    """A place that an input names. Raises `UsageError` where a link of the tree leads elsewhere."""
+    place = Path(os.path.normpath(job.workspace / path))
     if place.is_relative_to(job.workspace):
         straight = job.workspace.resolve() / place.relative_to(job.workspace)
         if place.resolve() != straight:
-            raise UsageError(f"input sarif-file: '{job.sarif_file}' leads through a symbolic link; name another place")
-    if not place.parent.is_dir() or place.is_dir():
-        raise UsageError(f"input sarif-file: '{job.sarif_file}' is no place for a file; its folder has to be there")
+            raise UsageError(f"input {name}: '{path}' leads through a symbolic link; name another place")
     return place
 
 
@@ -172,20 +182,22 @@ def _scan(job: Job, plan: Plan, place: str, sarif: Path) -> Decision:
         verify=job.verify == "true",
         report=("github", f"markdown:{page}", f"sarif:{sarif}"),
     )
-    source = _source(plan, place)
+    memory = open_memory(_in_workspace(job, job.cache, "cache"), identity_key()) if job.cache else None
+    source = _source(plan, place, memory)
     with _session(job, wanted, plan, source.repository) as session:
         about = printable(session.matcher.mask(plan.about))
         sys.stdout.write(fenced(f"keysweep: {about}\n"))
         sys.stdout.flush()
+        session.memory = memory
         decision = session.judge(session.scan(source), whole=plan.whole)
         session.write(decision)
     job.summarise(f"{page.read_text(encoding='utf-8')}\nEvent: {code(about)}.\n")
     return decision
 
 
-def _source(plan: Plan, place: str) -> GitHistory | RevisionRanges:
+def _source(plan: Plan, place: str, memory: Memory | None) -> GitHistory | RevisionRanges:
     if plan.whole:
-        return GitHistory(place)
+        return GitHistory(place, memory=memory)
     return RevisionRanges(place, [Range(plan.base, plan.head, plan.symmetric)] if plan.head else [])
 
 

@@ -51,6 +51,8 @@ def _size(text: str) -> int:
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="Only what these branches reach.")
 @click.option("--unreachable", is_flag=True, help="Dangling objects, too.")
 @click.option("--submodules", is_flag=True, help="The histories of submodules, too.")
+@click.option("--cache", "cache", type=click.Path(path_type=Path), metavar="DIR",
+              help="Remember there what was read, so that the next run reads only what is new.")
 @scanning
 def history(
     wanted: Wanted,
@@ -60,6 +62,7 @@ def history(
     branches: tuple[str, ...],
     unreachable: bool,
     submodules: bool,
+    cache: Path | None,
 ) -> int:
     """Scan the whole history of a git repository. All branches, tags, stashes and reflogs.
 
@@ -82,6 +85,7 @@ def history(
         branches=branches,
         unreachable=unreachable,
         submodules=submodules,
+        memory=session.remember(cache),
     )
     return session.run(source, whole=not (revisions or since or branches))
 

@@ -32,6 +32,7 @@ from scanner.sources.interface import Source
 if TYPE_CHECKING:
     from scanner.cli.asking import Asking
     from scanner.honour import Honoured
+    from scanner.memory import Memory
     from scanner.rival_files import Claim
     from scanner.sources.change import Change
     from scanner.sources.git import Repository
@@ -46,6 +47,7 @@ class Session:
         if sum(path is None for _, path in self._targets) > 1:
             raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
         self.progress = Progress(self._shows_progress())
+        self.memory: Memory | None = None
         self._scanned: Repository | None = None
 
     @property
@@ -137,6 +139,27 @@ class Session:
             return None
         return load_baseline(self.baseline_path)
 
+    def remember(self, folder: Path | None) -> Memory | None:
+        """Opens the memory in that folder, or in the one of the configuration; what scans find out goes there."""
+        place = folder if folder is not None else self._cache_of_config()
+        if place is None:
+            return None
+        from scanner.memory import open_memory  # noqa: PLC0415 - start-up
+
+        self.memory = open_memory(place, self.pepper)
+        if self.memory is None and not self.wanted.quiet:
+            self.progress.say(f"--cache {place} is not used: no key can be kept for it; set {IDENTITY_KEY}")
+        return self.memory
+
+    def _cache_of_config(self) -> Path | None:
+        """The folder that the configuration names, which must lie beside it: a configuration may be somebody else's."""
+        if not self.config.cache:
+            return None
+        place, home = self.beside_config(self.config, self.config.cache), self.beside_config(self.config, "")
+        if not place.resolve().is_relative_to(home.resolve()):
+            raise UsageError(f"{self.config.source}: cache = '{self.config.cache}' must lie below the file's folder")
+        return place
+
     # --- running ---
 
     def scan(self, source: Source) -> ScanResult:
@@ -149,7 +172,7 @@ class Session:
         self._scanned = getattr(source, "repository", None)
         begin = self.asking.begin if self.asking and self.verifying and not change else None
         with self.progress as progress:
-            result = scan(source, self.matcher, jobs=self.jobs, progress=progress, found=begin)
+            result = scan(source, self.matcher, jobs=self.jobs, progress=progress, found=begin, memory=self.memory)
             if change:
                 result = self._only_new(source, result)
         if not self.wanted.quiet:

@@ -76,7 +76,7 @@ class Screen:
             if main is None and compile_now:
                 main = _compiled([b"screen", *far, b"", *near], self._quick(careful=False), self._quick(careful=True))
             if main is not None:
-                wide = _compiled([b"distant", *far], _all(self._far, careful=False), _all(self._far, careful=True))
+                wide = _compiled([b"distant", *far], self._whole(careful=False), self._whole(careful=True))
                 self._open = main, wide, database([b"runs", *(one.text for one in _RUNS)], lambda: _RUNS)
         return self._open is not None
 
@@ -85,6 +85,10 @@ class Screen:
         for rule in self._far:
             yield _fitting(_beginning(rule), rule) if careful else _beginning(rule)
         yield from _all(self._near, careful=careful)
+
+    def _whole(self, *, careful: bool) -> Iterator[Expression]:
+        yield from _all(self._far, careful=careful)
+        yield _RUN  # the library compiles no empty list; it stands behind all others
 
     def look(self, text: bytes) -> Seen:
         """What the text may hold."""
@@ -108,7 +112,7 @@ class Screen:
         """Which of the far-reaching rules could find something in the text."""
         if self._open is None or not text:
             return _NONE
-        return frozenset([self._wide[number] for number in _matches(self._open[1], text)])
+        return frozenset([self._wide[number] for number in _matches(self._open[1], text) if number < len(self._wide)])
 
 
 def _matches(compiled: hyperscan.Database, text: bytes) -> list[int]:

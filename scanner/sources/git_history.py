@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from scanner.errors import SourceError
+from scanner.memory import Memory
 from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped, Stats
 from scanner.sources.git import Repository, open_repository
 from scanner.sources.git_describe import Description, describe
 from scanner.sources.git_locate import locate
+from scanner.sources.git_memory import GitMemory
+from scanner.sources.git_names import names_pieces, slice_name
 from scanner.sources.git_narrow import Narrowing, loose, packed
 from scanner.sources.git_objects import Inventory, name_missing, take_inventory
 from scanner.sources.git_parts import Ready, Slice, cut, pack
 from scanner.sources.git_select import select
-from scanner.sources.interface import Piece, Source, Telling
+from scanner.sources.interface import NAME, Piece, Source, Telling
 
 _NAMED = 50  # missing objects that are named one by one; the rest is counted
 
@@ -27,7 +30,8 @@ class GitHistory:
     Every blob, commit, tag and note reached by a ref, a reflog, a stash or a worktree is read once; names of
     files, folders and refs too. `revisions` (`A..B`), `branches` and `since` narrow it to the objects that those
     commits brought; `unreachable` adds what nothing points to any more; `submodules` adds their own histories.
-    Raises `SourceError` when the repository or a revision cannot be found.
+    Raises `SourceError` when the repository or a revision cannot be found. `memory` is asked for what earlier runs
+    found out of the whole of it.
     """
 
     def __init__(
@@ -40,11 +44,15 @@ class GitHistory:
         unreachable: bool = False,
         submodules: bool = False,
         prefix: str = "",
+        memory: Memory | None = None,
     ) -> None:
         self.repository: Repository = open_repository(repo_path)
         self._selection = select(self.repository, revisions, since, branches)
         self._place, self._prefix = os.fspath(repo_path), prefix
         self._unreachable, self._with_submodules = unreachable, submodules
+        kept = memory if self._selection.whole else None
+        self._remembered: Inventory | None = None
+        self._memory = GitMemory(kept, self.repository, f"all {unreachable}") if kept is not None else None
 
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         for part in self.partitions(1):
@@ -58,19 +66,38 @@ class GitHistory:
             parts += child.partitions(count)
         return parts
 
-    def sifting(self, count: int) -> Sequence[Piece]:
-        """The packs in pieces that can be looked through before anything is known of commits and paths; none where
-        that cannot be done, or only a part of the history is asked for."""
-        return packed(self.repository, count) if self._selection.whole else []
+    def sifting(self, count: int, known: Set[bytes]) -> Sequence[Piece] | None:
+        """The packs in pieces that can be looked through before anything is known of commits and paths, less what is
+        known; None where that cannot be done, or only a part of the history is asked for."""
+        if not self._selection.whole:
+            return None
+        if known and self._memory is not None and self._all_known(known):
+            return []
+        return packed(self.repository, count, known)
 
-    def prepare(self) -> None:
-        """Takes the inventory."""
-        len(self.inventory)
+    def _all_known(self, known: Set[bytes]) -> bool:
+        """Whether nothing has changed since everything was looked through."""
+        self._remembered = self._memory.inventory() if self._memory is not None else None
+        if self._remembered is None:
+            return False
+        ids, width, apart = bytes(self._remembered.ids), self._remembered.width, loose(self.repository)
+        numbers = (number for kind in (b"blob", b"commit", b"tag") for number in self._remembered.numbers(kind))
+        raw = (ids[number * width : (number + 1) * width] for number in numbers)
+        return all(one[:NAME] in known or one in apart for one in raw)
+
+    def prepare(self, count: int, known: Set[bytes]) -> Sequence[Piece]:
+        """Takes the inventory. The names of files and folders, in pieces, less what is known."""
+        return names_pieces(self._trees, count, self.repository.git, self.inventory.width, self._prefix, known)
+
+    @cached_property
+    def _trees(self) -> list[Slice]:
+        return cut(self.inventory, lambda sort, _, group: group if sort == "tree" else ())
 
     def narrow(self, told: Telling) -> Stats:
         """Leaves out, from now on, what is told to hold no key, save what is in no pack. Returns what is left out."""
         narrowing = Narrowing(self.inventory, told, loose(self.repository), self._prefix)
-        self._slices = cut(self.inventory, narrowing.choose)
+        trees = [one for one in self._trees if told.holds(slice_name(one), "")]
+        self._slices = [*cut(self.inventory, narrowing.choose), *trees]
         return narrowing.passed
 
     def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
@@ -82,7 +109,7 @@ class GitHistory:
             taken = {id(one) for one in own}
             left = [one for one in left if id(one) not in taken]
             located += child.locate(own)
-        located += locate(self.repository, self.inventory, self._selection, left)
+        located += locate(self.repository, self.inventory, self._selection, left, self._memory)
         return sorted(located, key=lambda finding: finding.sort_key)
 
     def weight(self) -> int:
@@ -117,8 +144,16 @@ class GitHistory:
     def _opened(self) -> tuple[Inventory, Description]:
         with ThreadPoolExecutor(1) as aside:  # importing GitPython takes as long as git takes to enumerate
             description = aside.submit(describe, self.repository)
-            inventory = take_inventory(self.repository, self._selection, unreachable=self._unreachable)
-            return inventory, description.result()
+            return self._inventory(), description.result()
+
+    def _inventory(self) -> Inventory:
+        memory = self._memory
+        found = self._remembered or (memory.inventory() if memory is not None else None)
+        if found is None:
+            found = take_inventory(self.repository, self._selection, unreachable=self._unreachable)
+            if memory is not None:
+                memory.keep_inventory(found)
+        return found
 
     @cached_property
     def _slices(self) -> list[Slice]:

@@ -11,6 +11,7 @@ from itertools import islice
 from scanner.models import CommitRef, Finding, History, Kind
 from scanner.sources.git import Repository
 from scanner.sources.git_batch import Large, Object, read_objects
+from scanner.sources.git_memory import GitMemory
 from scanner.sources.git_objects import Inventory, Selection
 from scanner.sources.git_walk import Lives, Wanted, iso_date, walk
 
@@ -20,7 +21,11 @@ _PIECE = 4 * 1024 * 1024
 
 
 def locate(
-    repository: Repository, inventory: Inventory, selection: Selection, findings: Sequence[Finding]
+    repository: Repository,
+    inventory: Inventory,
+    selection: Selection,
+    findings: Sequence[Finding],
+    memory: GitMemory | None = None,
 ) -> list[Finding]:
     """One finding for each rule, path and secret: the one in the newest version that holds it, with its
     history, and with the number of versions at its path that hold it in `occurrences`."""
@@ -32,7 +37,11 @@ def locate(
         same[finding.rule_id, finding.origin.path, finding.secret.reveal()].append(finding)
     groups = [sorted(group, key=lambda one: _age(one, numbers)) for _, group in sorted(same.items())]
     wanted, holders = _Search(repository, inventory, groups, numbers).run()
-    lives = walk(repository, selection, wanted)
+    lives = memory.lives(wanted) if memory is not None else None
+    if lives is None:
+        lives = walk(repository, selection, wanted)
+        if memory is not None:
+            memory.keep_lives(wanted, lives)
     tags = _taggers(repository, groups)
     paths: dict[bytes, set[bytes]] = defaultdict(set)
     for index, group in enumerate(groups):

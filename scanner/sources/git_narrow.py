@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -14,24 +14,26 @@ from scanner.sources.git_objects import Inventory
 from scanner.sources.git_pack import OddPackError, packs
 from scanner.sources.git_parts import name_of
 from scanner.sources.git_sift import SiftPart, families
-from scanner.sources.interface import Telling
+from scanner.sources.interface import NAME, Telling
 
 _WIDTHS = {"sha1": 20, "sha256": 32}
 _HEX = re.compile("[0-9a-f]+")
 
 
-def packed(repository: Repository, count: int) -> list[SiftPart]:
-    """The packs of a repository in about `count` parts; none when they are odd, or not all that there is."""
+def packed(repository: Repository, count: int, known: Set[bytes] = frozenset()) -> list[SiftPart] | None:
+    """The packs of a repository in about `count` parts, less what is known; None when they are odd, or not all that
+    there is."""
     objects = Path(repository.common_dir) / "objects"
     try:
         if (objects / "info" / "alternates").exists():
-            return []
+            return None
         width = _WIDTHS[repository.run("rev-parse", "--show-object-format").decode().strip()]
         indexes = packs(objects, width)
         whole = sum(index.end for index in indexes) or 1
-        return [part for index in indexes for part in families(index, max(1, count * index.end // whole))]
+        shares = [max(1, count * index.end // whole) for index in indexes]
+        return [part for index, share in zip(indexes, shares, strict=True) for part in families(index, share, known)]
     except (SourceError, OddPackError, KeyError, OSError, IndexError):
-        return []
+        return None
 
 
 def loose(repository: Repository) -> set[bytes]:
@@ -51,7 +53,9 @@ class Narrowing:
         self.passed = Stats()
 
     def choose(self, sort: str, path: bytes, group: Sequence[int]) -> Sequence[int]:
-        """See `Choice` of `git_parts`."""
+        """See `Choice` of `git_parts`. Trees are told of by slice, and so none of them is chosen here."""
+        if sort == "tree":
+            return ()
         if sort == "message":
             stay = [number for number in group if self._holds(number, self._message(number))]
         else:
@@ -64,7 +68,7 @@ class Narrowing:
     def _holds(self, number: int, path: str) -> bool:
         ids, width = self._inventory.ids, self._inventory.width
         raw = bytes(ids[number * width : number * width + width])
-        return raw in self._unseen or self._told.holds(raw, path)
+        return raw in self._unseen or self._told.holds(raw[:NAME], path)
 
     def _message(self, number: int) -> str:
         kind = "commit" if number in self._commits else "tag"

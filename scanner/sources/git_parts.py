@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
@@ -69,13 +69,18 @@ class Part:
     slices: tuple[Slice, ...]
 
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
+        for _, items in self.by_slice():
+            yield from items
+
+    def by_slice(self) -> Iterator[tuple[Slice, Iterator[Chunk | Skipped]]]:
+        """Each slice with what it holds, which must be taken to its end before the next one."""
         digits = 2 * self.width
         text = b"".join(one.ids for one in self.slices).hex()
         ids = [text[at : at + digits] for at in range(0, len(text), digits)]
         with closing(read_objects(self.git, ids)) as objects:
             for one in self.slices:
                 versions = islice(objects, len(one.ids) // self.width)
-                yield from _READERS[one.sort](self, one.path, versions)
+                yield one, _READERS[one.sort](self, one.path, versions)
 
     def partitions(self, count: int) -> Sequence[Source]:
         """Splits between slices; a single slice is halved, to single out a version that a reader died of."""
@@ -192,7 +197,7 @@ def cut(inventory: Inventory, choose: Choice = lambda _, __, group: group) -> li
         sort = "note" if notes and is_note(path, inventory.width) else "blob"
         slices += _cut(inventory, sort, path, choose(sort, path, group))
     for path, group in inventory.groups[b"tree"].items():
-        slices += _cut(inventory, "tree", path, group)
+        slices += _cut(inventory, "tree", path, choose("tree", path, group))
     messages = sorted([*inventory.numbers(b"commit"), *inventory.numbers(b"tag")])
     return slices + list(_cut(inventory, "message", b"", choose("message", b"", messages)))
 
@@ -204,8 +209,9 @@ def is_note(path: bytes, width: int) -> bool:
 
 def _cut(inventory: Inventory, sort: str, path: bytes, group: Sequence[int]) -> Iterator[Slice]:
     width, ids = inventory.width, inventory.ids
-    for at in range(0, len(group), SLICE):
-        run = group[at : at + SLICE]
+    first = len(group) % SLICE  # the oldest slices stay what they are when new versions come
+    for start, end in pairwise([*([0] if first else []), *range(first, len(group) + 1, SLICE)]):
+        run = group[start:end]
         sizes = [inventory.sizes[number] for number in run]
         raw = b"".join([bytes(ids[number * width : number * width + width]) for number in run])
         yield Slice(sort, path, raw, _weight(sort, sizes))

@@ -8,13 +8,14 @@ the usual way. The answer may say too much, never too little.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.models import Suspect
 from scanner.sources.git_delta import DeltaError, Windows, apply_delta, made_size
 from scanner.sources.git_pack import KINDS, TREE, Index, OddPackError, Pack
-from scanner.sources.interface import Looking, Trace, Traces
+from scanner.sources.interface import NAME, Looking, Trace, Traces
 
 LIMIT = 16 * 1024 * 1024
 """Objects over this many bytes are not looked at here: they may hold a key."""
@@ -71,6 +72,10 @@ class SiftPart:
         """Bytes in the pack."""
         return sum(self.ends) - sum(self.starts)
 
+    def names(self) -> list[bytes]:
+        """See `Piece`."""
+        return [self.ids[at : at + NAME] for at in range(0, len(self.ids), self.width)]
+
     def sift(self, looking: Looking) -> tuple[Traces, int]:
         """Looks at every object; tells of those that could hold a key, by raw id, of which rules and in which places,
         and the bytes of all. Raises `OddPackError` for a pack that has to be read through git."""
@@ -107,7 +112,7 @@ class _Sifter:
             looked += len(known[1])
             if known[2].keys or known[2].unknown:
                 trace = known[2].trace
-                found[part.ids[number * width : (number + 1) * width]] = same.setdefault(trace, trace)
+                found[part.ids[number * width : number * width + NAME]] = same.setdefault(trace, trace)
         return found, looked
 
     def _whole(self, kind: int, size: int, start: int, end: int) -> _Known:
@@ -135,8 +140,9 @@ class _Sifter:
         return _held(keys, far) if keys or far else NOTHING
 
 
-def families(index: Index, count: int) -> list[SiftPart]:
-    """A pack without its trees, in about `count` parts of the same length, no family torn apart.
+def families(index: Index, count: int, known: Set[bytes] = frozenset()) -> list[SiftPart]:
+    """A pack without its trees, in about `count` parts of the same length, no family torn apart, and none of which all
+    names are known.
 
     Raises `OddPackError`.
     """
@@ -154,6 +160,9 @@ def families(index: Index, count: int) -> list[SiftPart]:
     for root in roots:
         begin = len(positions)
         _descend(root, first, following, positions, depths)
+        if known and all(index.raw_id(position)[:NAME] in known for position in positions[begin:]):
+            del positions[begin:], depths[begin:]
+            continue
         weight += sum(map(ends.__getitem__, positions[begin:])) - sum(map(offsets.__getitem__, positions[begin:]))
         if weight >= share:
             parts.append(_part(index, positions, ends, depths))

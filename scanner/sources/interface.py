@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Protocol, runtime_checkable
 
 from scanner.models import Chunk, Finding, Note, Skipped, Stats, Suspect
@@ -46,7 +46,10 @@ Trace = tuple[tuple[str, int], ...]
 empty one says that nothing is known of the object."""
 
 Traces = dict[bytes, Trace]
-"""Traces by raw id. An object without one holds no key."""
+"""Traces by name. What has none holds no key."""
+
+NAME = 20
+"""A name has so many bytes."""
 
 
 class Looking(Protocol):
@@ -66,6 +69,9 @@ class Piece(Protocol):
     def size(self) -> int:
         """About how many bytes on disk."""
 
+    def names(self) -> Iterable[bytes]:
+        """The names of what is looked at: of objects the first bytes of their raw ids (see `NAME`)."""
+
     def sift(self, looking: Looking) -> tuple[Traces, int]:
         """The traces of the objects that could hold a key, and the bytes looked at. Raises whatever is in the way."""
 
@@ -76,19 +82,20 @@ class Telling(Protocol):
     def reads(self, path: str) -> bool:
         """Whether content of that path is read whatever it holds."""
 
-    def holds(self, raw_id: bytes, path: str) -> bool:
-        """Whether the object could hold a key, as content of that path."""
+    def holds(self, name: bytes, path: str) -> bool:
+        """Whether what has that name could hold a key, as content of that path. A raw id is a name, too."""
 
 
 @runtime_checkable
 class Siftable(Protocol):
     """A source that can be looked through quickly before it is read."""
 
-    def sifting(self, count: int) -> Sequence[Piece]:
-        """Its objects in about `count` pieces; none where that cannot be done."""
+    def sifting(self, count: int, known: Set[bytes]) -> Sequence[Piece] | None:
+        """Its objects in about `count` pieces, less what is known already (by name); None where that cannot be done."""
 
-    def prepare(self) -> None:
-        """Does now what reading will need, while others look through the pieces."""
+    def prepare(self, count: int, known: Set[bytes]) -> Sequence[Piece]:
+        """Does now what reading will need, while others look through the pieces. Returns more pieces: what is there
+        only now (names of files)."""
 
     def narrow(self, told: Telling) -> Stats:
         """Leaves out, from now on, what can hold no key, as is told. Returns what is left out, as if it had been
@@ -98,6 +105,13 @@ class Siftable(Protocol):
 @runtime_checkable
 class Sifting(Protocol):
     """What is asked of the matcher."""
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The rules that are looked for, by id, each with what changes when it does."""
+
+    def only(self, rules: frozenset[str]) -> Sifting:
+        """The same for some of the rules."""
 
     def sieve(self, *, compile_now: bool) -> Looking | None:
         """What looks quickly; None where it cannot be had."""
