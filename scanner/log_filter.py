@@ -71,7 +71,7 @@ class MaskingFilter(logging.Filter):
         if isinstance(value, str | bytes):
             if name and value and sounds_secret(name.encode("utf-8", "surrogateescape")):
                 return MASK if isinstance(value, str) else MASK.encode()
-            return self._mask(value)
+            return self._mask(value) if isinstance(value, str) else self._mask(value)  # one type at a time
         if isinstance(value, _PLAIN):
             return value
         if isinstance(value, Mapping | list | tuple | set | frozenset):

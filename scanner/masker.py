@@ -17,7 +17,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import overload
+from typing import AnyStr
 from weakref import WeakSet
 
 from scanner.known_secrets import GIVEN, from_environment, worth
@@ -316,11 +316,7 @@ class TextMasker:
         self._lock = threading.Lock()
         _text_maskers.add(self)
 
-    @overload
-    def __call__(self, text: str) -> str: ...
-    @overload
-    def __call__(self, text: bytes) -> bytes: ...
-    def __call__(self, text: str | bytes) -> str | bytes:
+    def __call__(self, text: AnyStr) -> AnyStr:
         """The text with every secret in it masked; the same object when there is none."""
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         with self._lock:
@@ -332,11 +328,19 @@ class TextMasker:
             out = masker.feed(data) + masker.flush()
         if out == data:
             return text
-        return out.decode("utf-8", "surrogatepass") if isinstance(text, str) else out
+        return _text(out) if isinstance(text, str) else out
 
     def after_fork(self) -> None:
-        """The lock may have been held by a thread that is not here any more."""
-        self._lock = threading.Lock()
+        """The lock may have been held by a thread that is not here any more, in the middle of its work."""
+        if self._lock.locked():
+            self._lock, self._stretches = threading.Lock(), None
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # a secret ended within a character
+        return data.decode("utf-8", "replace")
 
 
 _text_maskers: WeakSet[TextMasker] = WeakSet()
@@ -356,11 +360,7 @@ def _shared() -> TextMasker:
     return TextMasker(environment=os.environ)
 
 
-@overload
-def mask(text: str) -> str: ...
-@overload
-def mask(text: bytes) -> bytes: ...
-def mask(text: str | bytes) -> str | bytes:
+def mask(text: AnyStr) -> AnyStr:
     """The text with every secret in it masked, by the shipped rules, and the secrets in this process's environment (as
     it is when this is first called). Public parts of keys stay. For any number of threads."""
     return _shared()(text)

@@ -22,8 +22,8 @@ def run(wanted: Masking, command: tuple[str, ...]) -> int:
 
     \b
     Examples:
-      keysweep run -- make deploy
-      keysweep run --report -- docker compose up
+      keysweep run -- printenv
+      keysweep run --report -- sh -c 'echo token; exit 3'
     """
     stretches = wanted.stretches()
     out, err = Masker(stretches=stretches), Masker(stretches=stretches)
