@@ -39,8 +39,8 @@ class Config:
     disable: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     fail_on: frozenset[FailOn] = frozenset({FailOn.ANY})
-    min_severity: Severity = Severity.NOTE
-    min_confidence: Confidence = Confidence.LOW
+    min_severity: Severity = Severity.LOW
+    min_confidence: Confidence = Confidence.MEDIUM
     baseline: str = ".keysweep-baseline"
     cache: str = ""
     include_examples: bool = False

@@ -58,7 +58,8 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the user wants reported, tolerated and failed.
+    """What the user wants reported, tolerated and failed. By default that is what is worth a person's minute: neither
+    notes (public ids and publishable keys) nor findings of low confidence.
 
     `whole` says that the scan covered all that the baseline is about (a repository, not two files of it): only
     then can a baseline entry that nothing answers to be called stale. `honour` names the other scanners whose own
@@ -66,8 +67,8 @@ class Policy:
     """
 
     fail_on: frozenset[FailOn] = frozenset({FailOn.ANY})
-    min_severity: Severity = Severity.NOTE
-    min_confidence: Confidence = Confidence.LOW
+    min_severity: Severity = Severity.LOW
+    min_confidence: Confidence = Confidence.MEDIUM
     include_examples: bool = False
     allow_inline: bool = True
     exclude: tuple[str, ...] = ()
@@ -80,6 +81,10 @@ class Policy:
         if FailOn.NEVER in self.fail_on and len(self.fail_on) > 1:
             others = ", ".join(sorted(self.fail_on - {FailOn.NEVER}))
             raise UsageError(f"fail-on never contradicts fail-on {others}: keep one of them")
+
+
+LEAST: Final = (Severity.NOTE, Confidence.LOW)
+"""The thresholds under which everything is reported: for keys that somebody named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +263,6 @@ def _exit_code(failing: tuple[Finding, ...], *, complete: bool) -> Exit:
 
 
 __all__ = [
-    "SETTLED", "By", "Decision", "Exit", "FailOn", "Policy", "Suppressed", "answer_code", "decide", "fails", "live",
-    "parse_fail_on", "to_be_asked",
+    "LEAST", "SETTLED", "By", "Decision", "Exit", "FailOn", "Policy", "Suppressed", "answer_code", "decide", "fails",
+    "live", "parse_fail_on", "to_be_asked",
 ]  # fmt: skip

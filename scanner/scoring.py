@@ -152,7 +152,7 @@ def _chosen(value: bytes) -> Iterator[Feature]:
         yield Feature(-3, "it is made of words")
     if _CODE.search(value):
         yield Feature(-6, "it is an expression, a pattern or a path")
-    if len(set(value)) * 2 < len(value):
+    if len(set(value)) * 2 < len(value) and not looks_random(value):
         yield Feature(-3, "its characters repeat")
 
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from made_findings import made, private_key
 
 from scanner.baseline import NOTHING_KNOWN, Baseline, Entry, Known, match
+from scanner.config import Config
 from scanner.errors import UsageError
 from scanner.globs import path_matches
 from scanner.identity import Identities
 from scanner.models import Allow, Confidence, Finding, ScanResult, Severity, Skipped, Validity
-from scanner.policy import SETTLED, By, Exit, FailOn, Policy, answer_code, decide, parse_fail_on, to_be_asked
+from scanner.policy import LEAST, SETTLED, By, Exit, FailOn, Policy, answer_code, decide, parse_fail_on, to_be_asked
 from scanner.verdicts import REASONS
 
 TODAY = date(2026, 11, 22)
@@ -305,4 +306,19 @@ def test_a_token_that_has_expired_is_less_severe_on_the_day_after() -> None:
     active = replace(ended, validity=Validity("active"))
     assert decide(ScanResult((active,)), Policy(), today=days[-1]).findings == (active,)
     note = replace(ended, severity=Severity.NOTE)
-    assert decide(ScanResult((note,)), Policy(), today=days[-1]).findings == (note,)
+    everything = Policy(min_severity=Severity.NOTE, min_confidence=Confidence.LOW)
+    assert decide(ScanResult((note,)), everything, today=days[-1]).findings == (note,)
+
+
+def test_by_default_notes_and_low_confidence_are_counted_and_do_not_fail() -> None:
+    """What is reported is worth a person's minute; the rest is told in one line, and is never lost."""
+    worth = [made("a", severity=Severity.LOW), made("b", confidence=Confidence.MEDIUM)]
+    rest = [made("c", severity=Severity.NOTE), made("d", confidence=Confidence.LOW)]
+    decision = decide(result(*worth, *rest), Policy(), today=TODAY)
+    assert sorted(f.location.path for f in decision.findings) == ["a", "b"]
+    assert [(one.finding.location.path, one.by) for one in decision.suppressed] == [
+        ("c", By.SEVERITY), ("d", By.CONFIDENCE),
+    ]  # fmt: skip
+    assert decide(result(*rest), Policy(), today=TODAY).exit_code is Exit.OK
+    assert decide(result(*rest), Policy(frozenset({FailOn.ANY}), *LEAST), today=TODAY).exit_code is Exit.LEAKS
+    assert Config().policy() == Policy()

@@ -52,9 +52,9 @@ _OPTIONS = (
     click.option("--fail-on", multiple=True, metavar="WHAT",
                  help="What makes the exit code 1: any, live, active, unknown, never, or a severity and worse.  "
                  "[default: any]"),
-    click.option("--min-severity", type=_SEVERITIES, help="Report only this severity and worse.  [default: note]"),
+    click.option("--min-severity", type=_SEVERITIES, help="Report only this severity and worse.  [default: low]"),
     click.option("--min-confidence", type=click.Choice(["high", "medium", "low"]),
-                 help="Report only what is at least so sure.  [default: low]"),
+                 help="Report only what is at least so sure.  [default: medium]"),
     click.option("--enable", multiple=True, metavar="RULE", help="Only these rules, providers or globs."),
     click.option("--disable", multiple=True, metavar="RULE", help="Without these rules, providers or globs."),
     click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these paths (as in .gitignore)."),

@@ -14,7 +14,7 @@ from scanner.cli.asking import INTERRUPTED, shown
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
 from scanner.models import Finding, ScanResult, Skipped
-from scanner.policy import Decision, Exit, FailOn, Policy, answer_code, decide
+from scanner.policy import LEAST, Decision, Exit, FailOn, Policy, answer_code, decide
 from scanner.recheck import (
     Entry,
     by_key,
@@ -89,7 +89,7 @@ def _ask(again: Again, session: Session) -> tuple[dict[int, Finding], Decision]:
     if interrupted:
         lost.add(Skipped("the checks of keys", INTERRUPTED))
     found = tuple(sorted(answered, key=lambda finding: finding.sort_key))
-    policy = Policy(fail_on=frozenset({FailOn.ACTIVE}), include_examples=True, allow_inline=False, whole=False)
+    policy = Policy(frozenset({FailOn.ACTIVE}), *LEAST, include_examples=True, allow_inline=False, whole=False)
     decision = decide(ScanResult(found, tuple(sorted(lost))), policy, today=datetime.now(UTC).date())
     code = answer_code(answered) if answered else Exit.OK
     decision = replace(decision, exit_code=Exit.INCOMPLETE if lost and code is Exit.OK else code)

@@ -14,7 +14,7 @@ from scanner.cli.options import Wanted
 from scanner.cli.progress import Progress
 from scanner.cli.session import Session
 from scanner.models import Finding
-from scanner.policy import Policy, answer_code
+from scanner.policy import LEAST, FailOn, Policy, answer_code
 from scanner.recognition import recognise, with_parts
 from scanner.reports.text_safety import printable
 from scanner.reports.words import headline, meaning
@@ -61,7 +61,7 @@ def verify(
     rule = session.rules.get(finding.rule_id)
     finding = with_parts(finding, rule, pairs(parts, "--part"), shown=True)
     finding = with_parts(finding, rule, from_environment(secret_parts, "--part-env"), shown=False)
-    asking = Asking(trust(wanted, session.config, session.rules), Policy(), _say)
+    asking = Asking(trust(wanted, session.config, session.rules), Policy(frozenset({FailOn.ANY}), *LEAST), _say)
     if only_plan:
         click.echo(shown(asking.plan([finding])), nl=False)
         return 0

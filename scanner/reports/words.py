@@ -20,8 +20,8 @@ SUPPRESSED_BY: Final = {
     By.INLINE: "by keysweep:allow",
     By.HONOURED: "as another scanner was told to (--honour)",
     By.SAMPLE: "as samples (--include-examples reports them)",
-    By.SEVERITY: "below the least severity",
-    By.CONFIDENCE: "below the least confidence",
+    By.SEVERITY: "of less severity (--min-severity note reports them)",
+    By.CONFIDENCE: "of less confidence (--min-confidence low reports them)",
     By.EXCLUDED: "in excluded paths",
 }
 
