@@ -41,9 +41,6 @@ class Honoured:
         return found.source if found else ""
 
 
-NOTHING_HONOURED = Honoured()
-
-
 def honoured(claims: Sequence[Claim], findings: Sequence[Finding], matcher: Matcher, read: Read) -> Honoured:
     """Matches the claims with the findings of a scan. The first claim that fits a finding stands for it."""
     at, hashed = _by_path(findings), _by_hash(findings) if any(claim.digest for claim in claims) else {}
@@ -141,4 +138,4 @@ class _Lines:
         return self._matcher.find(Chunk(data, Origin(path))) if data else ()
 
 
-__all__ = ["MOST_FILES", "NOTHING_HONOURED", "Honoured", "honoured"]
+__all__ = ["MOST_FILES", "Honoured", "Read", "honoured"]

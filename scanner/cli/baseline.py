@@ -185,7 +185,7 @@ def _update(
 ) -> int:
     result = session.scan(_source(session, place, tree))
     today = datetime.now(UTC).date()
-    decision = decide(result, session.config.policy(), today=today, honoured=session.honoured(result).reason)
+    decision = decide(result, session.config.policy(), today=today, honoured=session.honoured(result))
     accepted = [*decision.findings, *(item.finding for item in decision.suppressed if item.by is By.BASELINE)]
     changed = store.update(
         old, accepted, old.identities(session.pepper, session.matcher.mask), today,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from scanner.errors import ConfigError, SourceError
-from scanner.honour import NOTHING_HONOURED, Honoured, Read, honoured
+from scanner.honour import Read, honoured
 from scanner.rival_files import LARGEST, Claim, parse
 from scanner.rivals import FILES, Wish
 from scanner.sources.git import GitError, Repository, open_repository
@@ -65,4 +65,4 @@ def _here() -> Repository | None:
         return None
 
 
-__all__ = ["NOTHING_HONOURED", "Honoured", "claims_of", "content", "honoured", "reader"]
+__all__ = ["claims_of", "content", "honoured", "reader"]

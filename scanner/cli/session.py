@@ -31,7 +31,6 @@ from scanner.sources.interface import Source
 
 if TYPE_CHECKING:
     from scanner.cli.asking import Asking
-    from scanner.honour import Honoured
     from scanner.memory import Memory
     from scanner.rival_files import Claim
     from scanner.sources.change import Change
@@ -195,18 +194,20 @@ class Session:
             known = match(baseline, result.findings, baseline.identities(self.pepper, self.matcher.mask))
         today = datetime.now(UTC).date()
         policy, tolerated = self.config.policy(whole=whole), self.honoured(result)
-        decision = decide(result, policy, known, today=today, honoured=tolerated.reason)
+        decision = decide(result, policy, known, today=today, honoured=tolerated)
         if self.asking is None or not self.verifying:
             return decision
         asked = self._asked(self.asking, decision)
-        return decide(asked, policy, known, today=today, honoured=tolerated.reason)
+        return decide(asked, policy, known, today=today, honoured=tolerated)
 
     @cached_property
     def claims(self) -> list[Claim]:
         """What the files of other scanners tolerate, of those scanners that are honoured."""
+        if not self.config.honour:
+            return []
         from scanner.cli.honouring import claims_of  # noqa: PLC0415 - few use it
 
-        return claims_of(self.config.honour, self._rival_file) if self.config.honour else []
+        return claims_of(self.config.honour, self._rival_file)
 
     def _rival_file(self, name: str, usual: bool) -> tuple[str, bytes] | None:
         """Name and content of a file of another scanner; None when its usual one is not there."""
@@ -214,13 +215,13 @@ class Session:
 
         return content(self.beside_config(self.config, name), usual=usual)
 
-    def honoured(self, result: ScanResult) -> Honoured:
-        """Which findings other scanners were told to tolerate."""
-        from scanner.cli.honouring import NOTHING_HONOURED, honoured, reader  # noqa: PLC0415 - few use it
+    def honoured(self, result: ScanResult) -> Callable[[Finding], str]:
+        """For a finding the entry of another scanner's file that tolerates it; "" for none."""
+        if not self.claims or not result.findings:
+            return lambda _: ""
+        from scanner.cli.honouring import honoured, reader  # noqa: PLC0415 - few use it
 
-        if not self.config.honour or not self.claims or not result.findings:
-            return NOTHING_HONOURED
-        return honoured(self.claims, result.findings, self.matcher, reader(self._scanned))
+        return honoured(self.claims, result.findings, self.matcher, reader(self._scanned)).reason
 
     def _asked(self, asking: Asking, decision: Decision) -> ScanResult:
         """The result with what providers say of the findings that are reported; nobody is asked about others."""
