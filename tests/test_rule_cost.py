@@ -20,7 +20,7 @@ PER_MEGABYTE = 12_000
 """So often, over all rules, something is tried in a megabyte of text that speaks of keys all the time."""
 
 COMMON = {"generic": 0.35, "url": 0.15, "http": 0.1, "airtable": 0.12, "discord": 0.1}
-"""Rules that know no provider look at common words, and so do two of keys without a prefix but with a shape; these are the
+"""Rules that know no provider look at common words, and so do two of keys with a shape, but no prefix; these are the
 shares of all tries that they may have."""
 
 SHARE = 0.05
