@@ -15,7 +15,7 @@ COMMANDS = {
     "stdin": ("scanner.cli.scan", "stdin"),
     "logs": ("scanner.cli.logs", "logs"),
     "mask": ("scanner.cli.mask", "mask"),
-    "run": ("scanner.cli.run", "run"),
+    "run": ("scanner.cli.run_command", "run"),
     "staged": ("scanner.cli.guard", "staged"),
     "diff": ("scanner.cli.guard", "diff"),
     "hook": ("scanner.cli.hook", "hook"),
