@@ -12,10 +12,15 @@ import pytest
 from scanner.fakes import Fake, KeyMaker
 from scanner.matcher import Matcher
 from scanner.rule import RuleSet, load_rules
+from tests.browser import has_browser
 from tests.postgresql import binaries
 
 collect_ignore = [] if binaries() or os.environ.get("CI_POSTGRES") == "1" else ["test_verify_postgresql.py"]
-"""Tests that need a PostgreSQL are left out where there is none, and fail where CI_POSTGRES=1 says there must be."""
+"""Tests that need a PostgreSQL are left out where there is none, and fail where CI_POSTGRES=1 says there must be. So
+are those that need a browser, with CI_BROWSER=1."""
+
+if not has_browser() and os.environ.get("CI_BROWSER") != "1":
+    collect_ignore.append("test_rule_search.py")
 
 
 @pytest.fixture(scope="session", autouse=True)

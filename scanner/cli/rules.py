@@ -32,6 +32,7 @@ def rules() -> None:
       keysweep rules fake stripe-secret-key --environment test
       keysweep rules import .gitleaks.toml --output company-rules/
       keysweep rules profile src/
+      keysweep rules docs --output build/providers
     """
 
 
@@ -208,6 +209,26 @@ def profile(extra: tuple[Path, ...], paths: tuple[str, ...], top: int) -> None:
         counts = f"{cost.places:>9,}  {cost.fits:>7,}  {cost.seconds * 1000:>9.1f}"
         click.echo(f"{cost.rule_id:<45}  {counts}  {share:>5.1%}")
     click.echo(f"all rules {tried:.2f} s of {whole:.2f} s", err=True)
+
+
+@rules.command("docs")
+@EXTRA
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), metavar="DIR",
+              help="The folder for the pages. Pages of providers that are gone are removed.")
+def make_docs(extra: tuple[Path, ...], output: Path) -> int:
+    """Make pages of the rules: one a provider (what a key opens, how it looks, how it is checked, rotated and ended),
+    an index, and a page that searches them in a browser. They are as true as the rules they are made of.
+
+    \b
+    Examples:
+      keysweep rules docs --output build/providers
+      keysweep rules docs --rules company-rules/ --output docs/keys
+    """
+    from scanner.cli.rule_docs import write_pages  # noqa: PLC0415 - few use it
+
+    pages = write_pages(load_rules(extra), output)
+    click.echo(f"{count(pages, 'page')} in {output}", err=True)
+    return 0
 
 
 @rules.command("checks")
