@@ -11,13 +11,16 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import IO, BinaryIO, Protocol, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
 from scanner.sources.interface import Source
 from scanner.sources.log_text import reader
 from scanner.sources.walk import Walk, not_a_file, reason_of, shown
 from scanner.sources.windows import windows
+
+if TYPE_CHECKING:
+    import zstandard
 
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstandard"))
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -230,22 +233,42 @@ def _zstandard(file: BinaryIO) -> _Readable | None:
         import zstandard  # noqa: PLC0415 - an optional package
     except ImportError:
         return None
-    return _Zstandard(zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file, read_across_frames=True))
+    return _Zstandard(file, zstandard.ZstdDecompressor(max_window_size=1 << 27))
 
 
 class _Zstandard:
-    """The package's reader, with errors like those of the standard library."""
+    """Frames of Zstandard, one after the other. One that is cut short or damaged is an EOFError."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, packer: zstandard.ZstdDecompressor) -> None:
+        self._stream, self._packer = stream, packer
+        self._frame = packer.decompressobj()
+        self._left = self._given = b""
+        self._begun = False
 
     def read(self, count: int = -1) -> bytes:
-        import zstandard  # noqa: PLC0415 - it is loaded already
+        """Up to `count` bytes; b"" at the end."""
+        while not self._given and self._more():
+            pass
+        given, self._given = self._given[:count], self._given[count:]
+        return given
 
+    def _more(self) -> bool:
+        """Decompresses a little more; False at the end. 4 KiB make 128 MiB at most."""
+        from zstandard import ZstdError  # noqa: PLC0415 - it is loaded already
+
+        packed = self._left or self._stream.read(4096)
+        self._left = b""
+        if not packed:
+            if self._begun:
+                raise EOFError
+            return False
         try:
-            return self._stream.read(count)
-        except zstandard.ZstdError as error:
+            self._given, self._begun = self._frame.decompress(packed), True
+        except ZstdError as error:
             raise EOFError from error
+        if self._frame.eof:
+            self._left, self._frame, self._begun = self._frame.unused_data, self._packer.decompressobj(), False
+        return True
 
 
 def _opener(path: str, flags: int) -> int:
