@@ -2,7 +2,7 @@
 
     python benchmarks/run.py history PATH_TO_REPOSITORY [...]     real repositories, bare or not
     python benchmarks/run.py history                              a synthetic one
-    python benchmarks/run.py tree | hook | single | rules | growth
+    python benchmarks/run.py tree | hook | single | rules | growth | mask
 
 Every command prints a section in Markdown; with `--write` it also goes into RESULTS.md. See README.md here.
 """
@@ -26,7 +26,7 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).resolve().parent
 sys.path.insert(0, str(BENCHMARKS.parent))  # so that `python benchmarks/run.py` finds its own modules
 
-from benchmarks import floor, measure, synthetic, table, tools  # noqa: E402
+from benchmarks import floor, masking, measure, synthetic, table, tools  # noqa: E402
 from benchmarks.measure import Place, Sample, Summary  # noqa: E402
 from benchmarks.tools import (  # noqa: E402
     FILE,
@@ -51,6 +51,7 @@ GIT_CONFIG = "[safe]\n\tdirectory = *\n[user]\n\tname = Ann Example\n\temail = a
 
 REFERENCE = Tool("git alone", (), {}, lambda _: Seen(), frozenset({0}), frozenset())
 PYTHON = Tool("python alone", (), {}, lambda _: Seen(), frozenset({0}), frozenset())
+MASKER = Tool("a masker", (), {}, lambda _: Seen(), frozenset({0}), frozenset({1}))
 NOTHING = Seen()
 RULE_COUNTS = (0, 100, 400, 1_600)
 
@@ -382,6 +383,60 @@ def growth(bench: Bench, options: argparse.Namespace) -> Iterator[tuple[str, str
     yield "growth: synthetic histories", f"{told}\n\n{_matrices(columns)}\n\n{_commands(cases)}"
 
 
+def mask(bench: Bench, options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Masking: megabytes a second of logs, what a line waits, what a log record costs."""
+    tenth = options.size // 10
+    logs = {
+        "ordinary log": bench.kept(f"log-{options.size}", partial(masking.ordinary, size=options.size)),
+        f"a key on every line, {masking.DISTINCT} take turns": bench.kept(
+            f"keys-{tenth}", partial(masking.with_keys, size=tenth, distinct=masking.DISTINCT)
+        ),
+        "another key on every line": bench.kept(
+            f"keys-{tenth}-all", partial(masking.with_keys, size=tenth, distinct=0)
+        ),
+    }
+    program = bench.fresh("prefixes.sed")
+    program.write_text(masking.sed_program(masking.prefixes()), encoding="ascii")
+    columns: dict[str, dict[str, Result]] = {}
+    shown: dict[str, None] = {}
+    for title, path in logs.items():
+        cases = list(_maskers(bench, program, path, Path(options.secretlint) if options.secretlint else None))
+        shown.update(dict.fromkeys(case.shown for case in cases))
+        columns[title] = bench.measure(cases, options.runs)
+    rows = []
+    for label in next(iter(columns.values())):
+        row = [label]
+        for title, results in columns.items():
+            took, size = results[label].summary, logs[title].stat().st_size
+            row.append(f"{size / 1e6 / took.cpu:,.1f} MB/s" if took else results[label].status)
+        rows.append(row)
+    median, slow = masking.line_delay([bench.programs["keysweep"], "mask"], bench.environment)
+    costs = masking.record_cost()
+    body = "\n\n".join([
+        f"Megabytes a second of processor time, logs of {table.amount(options.size)} and {table.amount(tenth)}.",
+        table.table(["tool", *columns], rows),
+        f"A line that goes into `keysweep mask` has come out after {median * 1e3:.2f} ms (median; 99 of 100 within "
+        f"{slow * 1e3:.2f} ms).",
+        "`MaskingFilter` takes, for a record without a key: "
+        + ", ".join(f"{cost * 1e6:.1f} µs ({name})" for name, cost in costs.items()) + ".",
+        "```\n" + "\n".join(shown) + "\n```",
+    ])  # fmt: skip
+    yield "mask: logs on their way", body
+
+
+def _maskers(bench: Bench, program: Path, log: Path, secretlint: Path | None) -> Iterator[Case]:
+    ours = bench.programs["keysweep"]
+    for label, more in (("keysweep", ()), ("keysweep, pyahocorasick", ("--engine", "aho"))):
+        yield Case(label, MASKER, (ours, "mask", *more), f"keysweep mask {' '.join(more)}".strip() + " < LOG",
+                   bench.here, stdin=log)  # fmt: skip
+    sed = ("env", "LC_ALL=C", "sed", "-E", "-f", str(program))
+    yield Case("sed", MASKER, sed, "LC_ALL=C sed -E -f PREFIXES < LOG", bench.here, stdin=log)
+    if secretlint is not None:
+        command = (str(secretlint), "--secretlintignore", "/dev/null", "--format=mask-result", str(log))
+        folder = secretlint.absolute().parent.parent.parent  # that of node_modules
+        yield Case("secretlint", MASKER, command, "secretlint --format=mask-result LOG", folder)
+
+
 def _expecting(case: Case, key: bool) -> Case:
     return replace(case, expected=case.tool.found if key else case.tool.clean)
 
@@ -396,7 +451,8 @@ def _commands(cases: Sequence[Case]) -> str:
     return "```\n" + "\n".join(shown) + "\n```"
 
 
-COMMANDS = {"history": history, "tree": tree, "hook": hook, "single": single, "rules": rules, "growth": growth}
+COMMANDS = {"history": history, "tree": tree, "hook": hook, "single": single, "rules": rules, "growth": growth,
+            "mask": mask}  # fmt: skip
 
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
@@ -423,8 +479,12 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     added["history"].add_argument("--processes", type=_positive, default=2, help="of `git cat-file` in the reference")
     added["tree"].add_argument("--files", type=_positive, default=100_000)
     added["rules"].add_argument("--commits", type=_positive, default=synthetic.SIZES[1])
+    added["mask"].add_argument("--size", type=_positive, default=masking.SIZE, help="bytes of the ordinary log")
+    added["mask"].add_argument("--secretlint", default="", help="its program; none: left out")
     added["growth"].add_argument("--sizes", type=_positive, nargs="+", default=list(synthetic.SIZES))
     options = parser.parse_args(arguments)
+    if options.command == "mask":
+        options.tools = ["keysweep"]  # others do not mask, or are named by their own option
     options.runs = options.runs or (20 if options.command in ("hook", "single") else 5)
     known = [tool.name for tool in (KEYSWEEP, *RIVALS)]
     if unknown := [name for name in options.tools if name not in known]:

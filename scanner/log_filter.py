@@ -68,10 +68,10 @@ class MaskingFilter(logging.Filter):
     def masked(self, value: Any, name: str = "", depth: int = DEPTH) -> Any:
         """A value of any kind with its secrets masked; the value itself when it has none. `name` is what it is called:
         what is called a password is hidden as a whole."""
-        if isinstance(value, str | bytes):
-            if name and value and sounds_secret(name.encode("utf-8", "surrogateescape")):
-                return MASK if isinstance(value, str) else MASK.encode()
-            return self._mask(value) if isinstance(value, str) else self._mask(value)  # one type at a time
+        if isinstance(value, str):
+            return MASK if value and _secret(name) else self._mask(value)
+        if isinstance(value, bytes):
+            return MASK.encode() if value and _secret(name) else self._mask(value)
         if isinstance(value, _PLAIN):
             return value
         if isinstance(value, Mapping | list | tuple | set | frozenset):
@@ -138,6 +138,10 @@ class MaskingFilter(logging.Filter):
             record.exc_text = self._mask(record.exc_text)
         if record.stack_info:
             record.stack_info = self._mask(record.stack_info)
+
+
+def _secret(name: str) -> bool:
+    return bool(name) and sounds_secret(name.encode("utf-8", "surrogateescape"))
 
 
 def _hide(record: logging.LogRecord) -> None:

@@ -382,6 +382,6 @@ def _starters(owners: Sequence[Owners]) -> list[tuple[bytes, Probe]]:
         late = keyword.low >= 20 or keyword.high >= 1024
         if late and not rule.context and rule.id not in found and may_cross(rule.pattern.partition("(?P<secret>")[2]):
             text = beginning(rule.pattern)
-            if len(text) >= 3:
+            if len(text) >= 3 and text.isascii():
                 found[rule.id] = text, probe
     return list(found.values())
