@@ -144,8 +144,10 @@ def test(paths: tuple[Path, ...], seed: int | None) -> int:
               "output]")
 @click.option("--provider", metavar="NAME", help="What the rules' ids begin with.  [default: the name of FILE]")
 def import_rules(file: Path, output: str, provider: str | None) -> int:
-    """Carry over the rules of another scanner: TOML of gitleaks and betterleaks; YAML of Nosey Parker, kingfisher and
-    secrets-patterns-db. Says of every rule what could not be carried over.
+    """Carry over the rules of another scanner.
+
+    FILE is TOML of gitleaks or betterleaks; or YAML of Nosey Parker, kingfisher or secrets-patterns-db. Says of every
+    rule what could not be carried over.
 
     Exits with 3 when a rule was left out, and with 2 when FILE cannot be read.
 
@@ -216,8 +218,10 @@ def profile(extra: tuple[Path, ...], paths: tuple[str, ...], top: int) -> None:
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), metavar="DIR",
               help="The folder for the pages. Pages of providers that are gone are removed.")
 def make_docs(extra: tuple[Path, ...], output: Path) -> int:
-    """Make pages of the rules: one a provider (what a key opens, how it looks, how it is checked, rotated and ended),
-    an index, and a page that searches them in a browser. They are as true as the rules they are made of.
+    """Make pages of the rules.
+
+    One a provider (what a key opens, how it looks, how it is checked, rotated and ended), an index, and a page that
+    searches them in a browser. They are as true as the rules they are made of.
 
     \b
     Examples:
