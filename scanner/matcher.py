@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from scanner import decode, parts
@@ -51,9 +52,11 @@ class Matcher:
         self.rules = rules
         self.engine = engine
         self._sieve: Sieve | None = None
+        self.prepared = 0.0  # seconds that compiling for sifting took
         self._forget()
 
     def _forget(self) -> None:
+        self._told: set[tuple[object, ...]] = set()
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
 
@@ -67,6 +70,7 @@ class Matcher:
     def __setstate__(self, state: tuple[RuleSet, str]) -> None:
         self.rules, self.engine = state
         self._sieve = None
+        self.prepared = 0.0
         self._forget()
 
     @cached_property
@@ -83,13 +87,27 @@ class Matcher:
         """The chunk's findings, in order of place."""
         data = chunk.data
         end = len(data) if chunk.end < 0 else chunk.end
+        if not chunk.previous:
+            self._told = set()
         if self._nothing(chunk, end):
             return
         for hit in self.hits(data, chunk.start, end, chunk.origin.path, chunk.previous or b""):
             inside = hit.start < max(end, chunk.start + 1) and hit.end > chunk.start
             rule = hit.attempt.rule
-            if inside and rule.id in self.rules.selected and not (rule.whole and chunk.origin.kind in _NAMES):
+            if not inside or rule.id not in self.rules.selected or (rule.whole and chunk.origin.kind in _NAMES):
+                continue
+            if chunk.previous is None or self._is_news(chunk, hit):
                 yield self._finding(chunk, hit)
+
+    def _is_news(self, chunk: Chunk, hit: Hit) -> bool:
+        """Whether no newer version of the content had this key in the same words. One that had is the one that is
+        reported, and tells where else the key is to be looked for."""
+        key = hit.data[hit.attempt.start : hit.attempt.end]
+        about = hit.attempt.rule.id, key, _secret(hit), chunk.data[hit.start : hit.end], hit.decoded
+        if hit.attempt.rule.parts or about not in self._told:
+            self._told.add(about)
+            return True
+        return False
 
     def _nothing(self, chunk: Chunk, end: int) -> bool:
         """A quick look, which most content needs no more than: whether no key can be there.
@@ -130,7 +148,9 @@ class Matcher:
                 from scanner.sieve import sieve  # noqa: PLC0415 - for bulk work only, and with the optional engine
             except ImportError:
                 return None
+            begin = perf_counter()
             self._sieve = sieve(self, compile_now=compile_now)
+            self.prepared += perf_counter() - begin
         return self._sieve
 
     @cached_property

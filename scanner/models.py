@@ -136,7 +136,8 @@ class Chunk:
     bytes that continue a UTF-8 character are none).
 
     `previous` is content that the same matcher was given just before and that stands outside of the window here, too
-    (an earlier version of the file): what is known of it need not be found out again.
+    (a newer version of the file; b"" for the first one): what is known of it need not be found out again, and a key
+    that was found in a newer version in the same words is not told again.
     """
 
     data: bytes = field(repr=False)
@@ -383,5 +384,6 @@ def merge(results: list[ScanResult]) -> ScanResult:
 
 __all__ = [
     "MASK", "NEAR", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind", "Location", "Note",
-    "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Suspect", "Validity", "merge",
+    "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Suspect", "Validity",
+    "merge",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from scanner.remembered import Remembered, keep, recall
 from scanner.sources.interface import Looking, Piece, Siftable, Sifting, Traces
 
 _PARTS_A_JOB = 8
-_WORTH_COMPILING = 8 * 1024 * 1024
+_WORTH_COMPILING = 32 * 1024 * 1024
 """From so many bytes of packs on it pays to compile all rules for looking (some seconds, once for each user)."""
 
 Tick = Callable[[int, int], None]

@@ -282,6 +282,9 @@ class Session:
         rate = f", {amount(round(stats.size / took))}/s" if took > 0.05 and stats.size else ""
         read = f"{count(stats.contents, 'item')}{commits}, {amount(stats.size)}"
         sys.stderr.write(f"keysweep: read {read}, in {duration(took)}{rate}\n")
+        if self.matcher.prepared > 1:
+            spent = duration(self.matcher.prepared)
+            sys.stderr.write(f"keysweep: {spent} of that compiled the rules, once for you and these rules\n")
 
     def _colour(self, terminal: bool) -> bool:
         if self.wanted.colour is not None:
