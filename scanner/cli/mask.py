@@ -23,8 +23,8 @@ from scanner.stretch import Stretches
 @click.option("--fail", is_flag=True, help="Exit with 1 when something was masked.")
 @masking
 def mask(wanted: Masking, files: tuple[str, ...], in_place: bool, backup: str | None, fail: bool) -> int:
-    """Copy standard input, or FILES, to standard output, every secret masked. The public prefix of a key stays, and
-    so do all other bytes.
+    """Copy standard input, or FILES, with every secret masked. The public prefix of a key stays, and so do all other
+    bytes.
 
     \b
     Examples:

@@ -50,7 +50,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--config", type=_PATH, metavar="FILE",
               help="Configuration; without it only the user's own is read.")  # fmt: skip
 def revoke(**options: Any) -> int:
-    """End keys: report them to their issuers, have them end themselves, or delete them with a key of their owner's.
+    """End keys, with the provider's own means.
+
+    They are reported to their issuers, end themselves, or are deleted with a key of their owner's.
 
     One key comes from standard input, never from an argument; or those of a report. Nothing is sent without --yes, or
     a yes at the terminal: then only the plan is shown. What cannot be asked of a provider is left to you, with the
