@@ -9,7 +9,7 @@ from functools import cached_property
 
 from scanner.models import NEAR
 from scanner.probe import AROUND, Probe
-from scanner.rule import Keyword, RuleSet
+from scanner.rule import Keyword, Rule, RuleSet
 
 Owners = tuple[tuple[Probe, Keyword], ...]
 """The rules that a keyword belongs to, and its places in each."""
@@ -119,32 +119,72 @@ class Tables:
 
     def _table(self, elsewhere: frozenset[str]) -> Table:
         if elsewhere not in self._known:
-            owners = tuple(_without(owners, elsewhere) for _, owners in self.keywords)
+            owners = [owners for _, owners in self.keywords]
+            for number in self._limited:
+                owners[number] = _without(owners[number], elsewhere)
             far = {
                 number: Far(one.text, here)
                 for number, one in self.far.items()
                 if (here := _without(one.owners, elsewhere))
             }
-            self._known[elsewhere] = owners, far
+            self._known[elsewhere] = tuple(owners), far
         return self._known[elsewhere]
+
+    @cached_property
+    def _limited(self) -> tuple[int, ...]:
+        """The keywords of rules that look at certain files only."""
+        return tuple(
+            number
+            for number, (_, owners) in enumerate(self.keywords)
+            if any(probe.rule.files for probe, _ in owners)
+        )
 
     def _elsewhere(self, path: str | None) -> frozenset[str]:
         """The rules that do not look at files of that path."""
         if path is None:
             return frozenset()
-        any_name, any_path, rules = self._with_files
-        if not any_name.match(path.rsplit("/", 1)[-1]) and not any_path.match(path):
-            return rules
-        return frozenset(rule_id for rule_id in rules if not self._rules.by_id[rule_id].applies_to(path))
+        globs = self._globs
+        name = path.rsplit("/", 1)[-1]
+        here = set(globs.names.get(name, ()))
+        dot = name.find(".")
+        while dot >= 0:
+            here.update(globs.endings.get(name[dot:], ()))
+            dot = name.find(".", dot + 1)
+        if globs.any_name.match(name) or globs.any_path.match(path):
+            here.update(rule_id for rule_id in globs.others if self._rules.by_id[rule_id].applies_to(path))
+        return globs.rules - here if here else globs.rules
 
     @cached_property
-    def _with_files(self) -> tuple[re.Pattern[str], re.Pattern[str], frozenset[str]]:
-        """All globs of all rules as one expression for names and one for paths, and the rules they are of: most files
-        are none of any rule's, and that should cost one look."""
-        limited = [rule for rule in self._rules if rule.files]
-        globs = {glob for rule in limited for glob in rule.files}
-        names, paths = (_any_of({glob for glob in globs if ("/" in glob) is full}) for full in (False, True))
-        return names, paths, frozenset(rule.id for rule in limited)
+    def _globs(self) -> _Globs:
+        return _Globs([rule for rule in self._rules if rule.files])
+
+
+class _Globs:
+    """The globs of rules that look at certain files only, so that most files, which are none of any rule's, cost a look
+    or two: whole names, endings (`*.tfstate`), and as one expression each what is left of names and of paths."""
+
+    def __init__(self, limited: Iterable[Rule]) -> None:
+        self.names: dict[str, set[str]] = {}
+        self.endings: dict[str, set[str]] = {}
+        names: set[str] = set()
+        paths: set[str] = set()
+        rules: set[str] = set()
+        others: set[str] = set()
+        for rule in limited:
+            rules.add(rule.id)
+            for glob in rule.files:
+                if "/" not in glob and not _WILD.search(glob):
+                    self.names.setdefault(glob, set()).add(rule.id)
+                elif glob.startswith("*.") and not _WILD.search(glob[1:]) and "/" not in glob:
+                    self.endings.setdefault(glob[1:], set()).add(rule.id)
+                else:
+                    (paths if "/" in glob else names).add(glob)
+                    others.add(rule.id)
+        self.rules, self.others = frozenset(rules), tuple(sorted(others))
+        self.any_name, self.any_path = _any_of(names), _any_of(paths)
+
+
+_WILD = re.compile(r"[*?\[]")
 
 
 def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
