@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the installed package
 
-from benchmarks import floor, measure, run, synthetic, table, tools  # noqa: E402
+from benchmarks import false_alarms, floor, measure, run, synthetic, table, tools  # noqa: E402
 from benchmarks.measure import Place, Sample  # noqa: E402
 from benchmarks.run import Result  # noqa: E402
 from benchmarks.tools import Outcome, Seen, Tool  # noqa: E402
+from scanner.fakes import KeyMaker  # noqa: E402
 from scanner.matcher import Matcher  # noqa: E402
 from scanner.models import Chunk, Origin  # noqa: E402
 from scanner.rule import load_rules  # noqa: E402
@@ -362,3 +365,55 @@ def test_wrong_options_are_refused(capsys: pytest.CaptureFixture[str], tmp_path:
             run.main(wrong)
         assert stop.value.code == 2
     assert "nowhere: no such repository" in capsys.readouterr().err
+
+
+# --- false alarms ---
+
+
+def planted(folder: Path) -> str:
+    """A tree and a repository with one key each, and the key."""
+    key = KeyMaker(load_rules().get("logtalk-api-key"), random.Random()).make("live").key.decode()
+    for root in (folder / "acme+tree", folder / "acme+repo"):
+        (root / "tests").mkdir(parents=True)
+        (root / "tests" / "a.env").write_text(f"PORT=80\nLOGTALK_API_KEY={key}\n")
+    work = folder / "acme+repo"
+    git(work, "init", "--quiet")
+    git(work, "add", ".")
+    git(work, "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "--quiet", "-m", "first")
+    return key
+
+
+def test_false_alarms_are_counted_by_line_and_shown_masked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = planted(tmp_path)
+    (tmp_path / "judged.tsv").write_text("# judged\nacme/*\tlogtalk-*\ttests/*\tfixture\tmade for a test\n")
+    paths = [str(tmp_path / "acme+tree"), str(tmp_path / "acme+repo")]
+    told = ["--json", str(tmp_path / "found.json"), "--judgements", str(tmp_path / "judged.tsv"), "--list", "high"]
+    assert false_alarms.main([*paths, *told, "--jobs", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "| acme/tree | tree | 2 | 1 | 0 | 0 | 0 | 0 | 1 | 0 |" in shown
+    assert "0.00 |" in next(line for line in shown.splitlines() if line.startswith("| high confidence"))
+    reads = json.loads((tmp_path / "found.json").read_text())
+    assert [(one["source"], one["kind"]) for one in reads] == [("acme/tree", "tree"), ("acme/repo", "history")]
+    rows = [row for one in reads for row in one["rows"]]
+    assert {(row["rule"], row["path"], row["line"], row["verdict"]) for row in rows} == {
+        ("logtalk-api-key", "tests/a.env", 2, "fixture")
+    }
+    assert key not in shown + (tmp_path / "found.json").read_text()
+
+
+def test_a_finding_that_nobody_judged_counts_as_false(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planted(tmp_path)
+    assert false_alarms.main([str(tmp_path / "acme+tree"), "--jobs", "1"]) == 0
+    assert "| high confidence | 500000.00 | 500000.00 |" in capsys.readouterr().out
+
+
+def test_the_judgements_name_rules_that_exist_and_verdicts_that_are_some(tmp_path: Path) -> None:
+    rules = [rule.id for rule in load_rules()]
+    for one in false_alarms.judgements(ROOT / "benchmarks" / "judgements.tsv"):
+        assert any(fnmatchcase(rule, one.rule) for rule in rules), one.rule
+        assert one.why
+    (tmp_path / "bad.tsv").write_text("a\tb\tc\tperhaps\tno\n")
+    with pytest.raises(ValueError, match="'perhaps' is no verdict"):
+        false_alarms.judgements(tmp_path / "bad.tsv")
