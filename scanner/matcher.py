@@ -6,7 +6,7 @@ The findings of a chunk depend on its bytes and the rules only: not on the prefi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from scanner.checks import entropy
 from scanner.claims import Claims, web_token
 from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
 from scanner.log_record import record_at
-from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Kind, Secret, Suspect
+from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Kind, Secret
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
 from scanner.place import place_of
 from scanner.prefilter.choice import prefilter
@@ -24,6 +24,7 @@ from scanner.prefilter.interface import Prefilter
 from scanner.probe import SMALL, Attempt, Probe, Windows
 from scanner.rivals import marks
 from scanner.rule import Keyword, Part, Rule, RuleSet
+from scanner.suspicion import DEPTH, EDGE, Suspicion
 from scanner.tables import Tables
 
 if TYPE_CHECKING:
@@ -31,15 +32,8 @@ if TYPE_CHECKING:
 
 Spans = Iterable[tuple[int, int]]
 
-DEPTH = 3
-"""How many encodings around a key are taken off."""
-
 SHOWN = 120
 """How many bytes of a line are shown on each side of a key."""
-
-
-_EDGE = 64
-"""A keyword may reach over the edge of a window by so many bytes."""
 
 
 _NAMES = frozenset({Kind.PATH_NAME, Kind.REF_NAME})
@@ -128,12 +122,12 @@ class Matcher:
         """Whether a window holds a key of any rule. The loop that most of a history goes through."""
         known: Windows = {}
         found = len(data) <= SMALL and bool(self._tables.whole(path))
-        for probe, keyword, at in self.places(data, start, end, previous, path, _EDGE):  # to its end: it remembers
+        for probe, keyword, at in self.places(data, start, end, previous, path, EDGE):  # to its end: it remembers
             if not found and probe.worth(data, keyword, at):
                 found = any(self._passes(probe, data, one, path) for one in probe.attempts(data, keyword, at, known))
         if found:
             return True
-        views = decode.views(data, max(0, start - _EDGE), min(len(data), end + _EDGE))
+        views = decode.views(data, max(0, start - EDGE), min(len(data), end + EDGE))
         return any(True for view in views for _ in self._inside(view, path, 0))
 
     # --- sifting ---
@@ -149,77 +143,22 @@ class Matcher:
             except ImportError:
                 return None
             begin = perf_counter()
-            self._sieve = sieve(self, compile_now=compile_now)
+            self._sieve = sieve(self._suspicion, compile_now=compile_now)
             self.prepared += perf_counter() - begin
         return self._sieve
 
     @cached_property
+    def _suspicion(self) -> Suspicion:
+        return Suspicion(self.rules, self._tables, self._prefilter)
+
+    @cached_property
     def digests(self) -> dict[str, str]:
         """The rules that are sifted for, by id, each with what changes when it does."""
-        return {rule.id: rule.digest for rule in self.wanted}
+        return {rule.id: rule.digest for rule in self._suspicion.wanted}
 
     def only(self, rules: frozenset[str]) -> Matcher:
         """A matcher that finds the same of these rules (their ids), and nothing of others."""
         return Matcher(RuleSet(self.rules, self.rules.selected & rules), self.engine)
-
-    @cached_property
-    def wanted(self) -> Sequence[Rule]:
-        """The rules that findings are reported of, save those for whole files (see `reads_whole`)."""
-        return [rule for rule in self.rules if rule.id in self.rules.selected and not rule.whole]
-
-    @cached_property
-    def reaches(self) -> dict[str, int]:
-        """How far the rules look that look farther than `NEAR`."""
-        owners = [owner for one in self._tables.far.values() for owner in one.owners]
-        return {probe.rule.id: probe.reach for probe, _ in owners if probe.rule.id in self.rules.selected}
-
-    def suspects(
-        self, data: bytes, start: int, end: int, rules: frozenset[str], far: frozenset[str]
-    ) -> Iterator[Suspect]:
-        """What could be keys of these rules (their ids) and touches data[start:end], whatever the path; of those in
-        `far`, also what has its keyword farther away."""
-        seen: set[tuple[str, int, int]] = set()
-        known: Windows = {}
-        for probe, keyword, at in self._places_of(data, start, end, rules, far):
-            if not probe.worth(data, keyword, at):
-                continue
-            for one in probe.attempts(data, keyword, at, known):
-                place = probe.rule.id, one.start, one.end
-                if place not in seen and one.end > start and one.start < end:
-                    seen.add(place)
-                    where = probe.places(data, one)
-                    if where:
-                        yield Suspect(data[one.start : one.end], probe.rule.id, where)
-
-    def _places_of(
-        self, data: bytes, start: int, end: int, rules: frozenset[str], far: frozenset[str]
-    ) -> Iterator[tuple[Probe, Keyword, int]]:
-        owners, distant = self._tables.of(rules | far)
-        for number, at in self._prefilter.hits(data, max(0, start - _EDGE), min(len(data), end + _EDGE)):
-            if number in owners:
-                for probe, keyword in owners[number]:
-                    yield probe, keyword, at
-        for one in distant if far else ():
-            yield from one.places(data, start - one.behind, start)
-            yield from one.places(data, end, end + one.before)
-
-    def disguised(self, data: bytes, start: int, end: int) -> Iterator[Suspect]:
-        """What could be keys in encoded text that touches data[start:end], whatever the path."""
-        for view in decode.views(data, max(0, start - _EDGE), min(len(data), end + _EDGE)):
-            for rule_id, begin, stop, where in self._unwrapped(view, 1):
-                first, last = view.span(begin, stop)
-                yield Suspect(data[first:last], rule_id, where)
-
-    def _unwrapped(self, view: decode.View, depth: int) -> Iterator[tuple[str, int, int, int]]:
-        data = view.data
-        for attempt, probe in self._attempts(data, 0, len(data), None, None, 0):
-            where = probe.places(data, attempt)
-            if where:
-                yield probe.rule.id, attempt.start, attempt.end, where
-        if depth < DEPTH:
-            for inner in decode.views(data, 0, len(data)):
-                for rule_id, begin, stop, where in self._unwrapped(inner, depth + 1):
-                    yield rule_id, *inner.span(begin, stop), where
 
     def could_report(self, rule_id: str, places: int, path: str) -> bool:
         """Whether what could be a key of the rule in these places could be one in content of that path."""

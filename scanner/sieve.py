@@ -17,7 +17,7 @@ class Closely(Protocol):
 
     @property
     def wanted(self) -> Sequence[Rule]:
-        """The rules that findings are reported of."""
+        """The rules that are looked for."""
 
     @property
     def reaches(self) -> dict[str, int]:

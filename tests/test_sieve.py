@@ -22,9 +22,12 @@ from scanner.fakes import Fake, KeyMaker
 from scanner.matcher import Matcher
 from scanner.models import Chunk, Origin, ScanResult
 from scanner.place import PLACES, place_of, sort_of, stands_in_tests
+from scanner.prefilter.choice import prefilter
 from scanner.prefilter.screen import Screen
 from scanner.rule import Rule, RuleSet
 from scanner.sources.git_history import GitHistory
+from scanner.suspicion import Suspicion
+from scanner.tables import Tables
 from tests.gitrepo import GitRepo
 
 SEED = random.Random().randrange(1 << 40)  # other keys in every run; a failure names it
@@ -98,10 +101,11 @@ def disguised(text: bytes, how: str) -> bytes:
 
 def test_a_screen_matches_wherever_a_pattern_does(bulk: Matcher) -> None:
     rng = random.Random(SEED)
-    screen = Screen(bulk.wanted, frozenset(bulk.reaches))
+    closely = Suspicion(bulk.rules, Tables(bulk.rules), prefilter([], "aho"))
+    screen = Screen(closely.wanted, frozenset(closely.reaches))
     assert screen.open(compile_now=True)
     missed = []
-    for rule in bulk.wanted:
+    for rule in closely.wanted:
         tree = pattern.parse(rule.pattern)
         for _ in range(4):
             key = pattern.sample(tree, rng)
