@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from datetime import date
 from typing import Any, Protocol
 
 from scanner import pattern
@@ -24,8 +26,8 @@ OUTCOMES = ("revoked", "accepted", "refused", "unknown")
 
 _REQUEST = dict.fromkeys(("url", "method", "headers", "basic", *BODIES, "hosts", "limit", "key_in_url"), False)
 _COMMON = _REQUEST | {"from_key": False, "references": False}
-VERIFY_KEYS = _COMMON | dict.fromkeys(("handler", "parts", "replies", "options"), False)
-HANDLER_KEYS = {"handler", "parts", "limit", "references", "options", "from_key", "hosts"}
+VERIFY_KEYS = _COMMON | dict.fromkeys(("handler", "parts", "replies", "options", "confirmed"), False)
+HANDLER_KEYS = {"handler", "parts", "limit", "references", "confirmed", "options", "from_key", "hosts"}
 REVOKE_KEYS: Mapping[str, Mapping[str, bool]] = {
     "report": _COMMON | {"how": True, "batch": True, "url": True, "replies": True},
     "self": _COMMON | {"how": True, "url": True, "replies": True, "successor": False},
@@ -80,6 +82,7 @@ class _Reader:
         if ("handler" in own) == ("url" in own):
             raise self.fail(node.line, "'verify' has either a 'url' or a 'handler'")
         self.describe(own)
+        self.confirmed(own)
         if "handler" in own:
             self.handler(own)
         else:
@@ -113,6 +116,14 @@ class _Reader:
         self.extra |= frozenset(found)
         for item in self.items(own.get("references"), "references"):
             self.text(item, "references")
+
+    def confirmed(self, own: Mapping[str, Node]) -> None:
+        """The day on which someone read the provider's document; there must be one that is named."""
+        if (day := own.get("confirmed")) is not None:
+            if not _is_day(str(day.value)):
+                raise self.fail(day.line, "'confirmed' is the day on which the document was read: YYYY-MM-DD")
+            if not self.items(own.get("references"), "references"):
+                raise self.fail(day.line, "'confirmed' needs the document that was read, under 'references'")
 
     def revoke(self, node: Node) -> dict[str, Any]:
         how = node.value.get("how") if isinstance(node.value, dict) else None
@@ -350,6 +361,12 @@ class _Reader:
     def count(self, node: Node, what: str, most: int) -> None:
         if not isinstance(node.value, int) or isinstance(node.value, bool) or not 1 <= node.value <= most:
             raise self.fail(node.line, f"'{what}' is a whole number from 1 to {most}")
+
+
+def _is_day(text: str) -> bool:
+    with suppress(ValueError):
+        return date.fromisoformat(text).isoformat() == text
+    return False
 
 
 def _statuses(node: Node) -> list[int]:

@@ -43,7 +43,7 @@ def test_breadth() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_file_fits_the_schema_and_its_name(file: Path) -> None:
     schema = json.loads((rule_store.shipped_folder() / "schema.json").read_text())
-    content = yaml.safe_load(file.read_text())
+    content = rule_file.plain_yaml(file.read_bytes(), file.name)
     jsonschema.Draft202012Validator(schema).validate(content)
     assert content["provider"] == file.stem
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from scanner.errors import RuleError
 from scanner.exchange import Reply
 from scanner.rule import Rule, RuleSet, load_rules
-from scanner.rule_file import read_rules
+from scanner.rule_file import plain_yaml, read_rules
 from scanner.rule_store import shipped_folder
 from scanner.verify_hosts import allowed, good_pattern
 from scanner.verify_replies import at, first_that_fits
@@ -59,7 +58,7 @@ def read(text: str) -> Rule:
 
 
 def fits_schema(text: str) -> bool:
-    return jsonschema.Draft202012Validator(SCHEMA).is_valid(yaml.safe_load(text))
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(plain_yaml(text.encode(), "acme.yaml"))
 
 
 def changed(old: str, new: str) -> str:
@@ -98,6 +97,12 @@ REFUSED = [
     (GOOD + "  parts: [nobody]\n", 4, "no part 'nobody'"),
     (GOOD + "  from_key: {region: '(a+)+'}\n", 4, "repeat"),
     (GOOD + "  from_key: {key: a}\n", 4, "value of its own"),
+    (GOOD + "  references: [https://acme.net]\n  confirmed: 22.11.2026\n", 5, "YYYY-MM-DD"),
+    (GOOD + "  references: [https://acme.net]\n  confirmed: 2026-02-30\n", 5, "YYYY-MM-DD"),
+    (GOOD + "  references: [https://acme.net]\n  confirmed: 20261122\n", 5, "YYYY-MM-DD"),
+    (GOOD + "  references: [https://acme.net]\n  confirmed: true\n", 5, "YYYY-MM-DD"),
+    (GOOD + "  confirmed: 2026-11-22\n", 4, "'references'"),
+    (GOOD + "  references: []\n  confirmed: 2026-11-22\n", 5, "'references'"),
     (GOOD + "  handler: aws-sts\n", -1, "either"),
     ("  handler: no-such\n", 0, "no handler"),
     ("  replies: []\n", -1, "either"),
@@ -139,6 +144,14 @@ def test_the_data_of_a_rule_is_what_the_file_says() -> None:
         "replies": [{"status": 200, "json": {"id": True}, "is": "active", "reason": "accepted"}],
     }
     assert rule.revoke == {"how": "page", "url": "https://acme.net/keys", "steps": ["a", "b"]}
+
+
+@pytest.mark.parametrize("request_of", [GOOD, "  handler: aws-sts\n"])
+def test_the_day_on_which_a_document_was_read(request_of: str) -> None:
+    text = file_with(request_of + "  references: [https://acme.net/errors]\n  confirmed: 2026-11-22\n")
+    assert (read(text).verify or {})["confirmed"] == "2026-11-22"
+    assert fits_schema(text)
+    assert not fits_schema(text.replace("2026-11-22", "yesterday"))
 
 
 def test_a_rule_says_otherwise_than_its_file() -> None:

@@ -18,8 +18,8 @@ DOCS = Path(__file__).parent.parent / "docs" / "verify.md"
 _TABLE = re.compile(r"(?s)(?<=<!-- table of providers -->\n)(.*?)(?=<!-- end of the table -->)")
 _REASONS = re.compile(r"(?s)(?<=<!-- table of reasons -->\n)(.*?)(?=<!-- end of the reasons -->)")
 _HEAD = (
-    "| provider | keys of rules | asked | the key stands in | also needs | at most | documented |\n"
-    "|---|---|---|---|---|---|---|\n"
+    "| provider | keys of rules | asked | the key stands in | also needs | at most | documented | confirmed |\n"
+    "|---|---|---|---|---|---|---|---|\n"
 )
 
 
@@ -43,6 +43,7 @@ def _row(rules: list[Rule]) -> str:
         ", ".join(f"`{name}`" for name in needed),
         ", ".join(_limits(data.get("limit", {}))),
         " ".join(f"[{number}]({link})" for number, link in enumerate(data.get("references", ()), start=1)),
+        data.get("confirmed", ""),
     )
     return f"| {' | '.join(cells)} |"
 
