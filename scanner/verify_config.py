@@ -240,14 +240,20 @@ def _proxy(value: Any) -> str:
     return text
 
 
-_HOST = re.compile(r"(?:\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?", re.IGNORECASE)
+_LAST_PORT: Final = 65_535
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(?::(?P<port>[1-9]\d{0,4}))?", re.IGNORECASE)
 
 
 def _hosts(value: Any) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else [value]
-    if not listed or not all(isinstance(host, str) and _HOST.fullmatch(host) for host in listed):
-        raise ValueError('must be a list of hosts, such as ["api.acme.net", "*.acme.net"]')
+    if not listed or not all(isinstance(host, str) and _is_host(host) for host in listed):
+        raise ValueError('must be a list of hosts, such as ["api.acme.net", "*.acme.net", "db.acme.net:5433"]')
     return tuple(listed)
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    return found is not None and int(found["port"] or 1) <= _LAST_PORT
 
 
 def _headers(value: Any) -> Mapping[str, str | _Variable]:

@@ -15,13 +15,17 @@ def good_pattern(text: str) -> bool:
     return bool(_PATTERN.fullmatch(text)) and not _NUMBER.fullmatch(text.rsplit(".", 1)[-1])
 
 
-def allowed(host: str, patterns: Iterable[str]) -> bool:
-    """Whether a host (lower case, no port) is one of the names, or below one of those with `*.`."""
+def allowed(host: str, patterns: Iterable[str], port: int) -> bool:
+    """Whether a host (lower case) at a port is one of the names, or below one of those with `*.`. A pattern that has a
+    port of its own (`api.acme.com:8443`) allows that one only, others leave the port to whoever asks."""
     name = host.rstrip(".")
-    return any(
-        name.endswith(pattern[1:]) and len(name) >= len(pattern) if pattern.startswith("*.") else name == pattern
-        for pattern in map(str.lower, patterns)
-    )
+    return any(_fits(name, port, *pattern.lower().partition(":")) for pattern in patterns)
+
+
+def _fits(name: str, port: int, wanted: str, colon: str, wanted_port: str) -> bool:
+    if colon and wanted_port != str(port):
+        return False
+    return name.endswith(wanted[1:]) and len(name) >= len(wanted) if wanted.startswith("*.") else name == wanted
 
 
 __all__ = ["allowed", "good_pattern"]

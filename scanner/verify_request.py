@@ -22,6 +22,8 @@ from scanner.verify_settings import Override
 
 _URL = re.compile(r"(https?)://([^/?]+?)(:[0-9]{1,5})?([/?].*)?")
 _CONFIGURED = re.compile(r"(?:https://)?(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?/?")
+_WITH_PORT = re.compile(r"(?P<host>[^:]{1,253}):(?P<port>[1-9][0-9]{0,4})")
+_USUAL = 443
 
 
 class HostRefusedError(template.UnaskableError):
@@ -83,7 +85,7 @@ def _address(data: Mapping[str, Any], filling: Filling, override: Override) -> t
         return _origin(base), quote(urlsplit(base).path, safe="/%") + path
     if not template.places(host):
         return f"{scheme}://{host}{port}", path
-    return f"{scheme}://{_host(host, data, filling, override)}{port}", path
+    return f"{scheme}://{_host(host, port, data, filling, override)}", path
 
 
 def _origin(url: str) -> str:
@@ -91,29 +93,42 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _host(text: str, data: Mapping[str, Any], filling: Filling, override: Override) -> str:
+def _host(text: str, port: str, data: Mapping[str, Any], filling: Filling, override: Override) -> str:
+    """Host and port. Those that a text names need a permission for that very port when it is not the rule's."""
     names = template.places(text)
     if set(names) <= filling.configured:
         if text == f"{{{names[0]}}}":
-            return _configured_host(filling.values[names[0]], names[0])
-        return template.host(text, filling.values)
-    host = template.host(text, filling.values)
+            return _configured_host(filling.values[names[0]], names[0], port)
+        return template.host(text, filling.values) + port
+    values, own = _port_apart(text, names[0], filling.values)
+    host = template.host(text, values)
     literal = template.PLACE.split(text)[-1].lower()
     ours = [f"*{literal}"] if literal.startswith(".") and literal.count(".") >= 2 else []
-    if allowed(host, (*ours, *data.get("hosts", ()), *override.hosts)):
-        return host
+    patterns = (*ours, *data.get("hosts", ()), *override.hosts)
+    usual = int(port[1:]) if port else _USUAL
+    asked = int(own[1:]) if own else usual
+    if asked != usual:
+        patterns = tuple(pattern for pattern in patterns if ":" in pattern)
+    if allowed(host, patterns, asked):
+        return host if asked == _USUAL else f"{host}:{asked}"
     raise HostRefusedError(
         f"{', '.join(names)}: found in text only, which does not decide where a key is sent; "
         "give it in the configuration, or allow it there under 'hosts'"
     )
 
 
-def _configured_host(value: str, name: str) -> str:
+def _port_apart(text: str, name: str, values: template.Values) -> tuple[template.Values, str]:
+    """The values, and the port that the one behind `name` says where it is the whole host (`api.acme.net:8443`)."""
+    found = _WITH_PORT.fullmatch(values.get(name, "")) if text == f"{{{name}}}" else None
+    return ({**values, name: found["host"]}, f":{int(found['port'])}") if found else (values, "")
+
+
+def _configured_host(value: str, name: str, port: str) -> str:
     """A host as users write it: `api.acme.net`, `https://api.acme.net/`, `api.acme.net:8443`."""
     found = _CONFIGURED.fullmatch(value.strip())
     if found is None:
         raise template.NotSendableError(f"the configured value of {name} is no host")
-    return found["host"].lower() + (found["port"] or "")
+    return found["host"].lower() + (found["port"] or port)
 
 
 def _basic(pair: list[str], values: template.Values) -> str:

@@ -309,6 +309,37 @@ def test_a_host_from_text_that_the_configuration_allows(
         assert (target.host, target.provider, target.keys) == ("legba.acme.net", "legba", 1)
 
 
+# (what a file says, what the configuration allows, who is asked)
+PORTS = [
+    ("legba.acme.net", "legba.acme.net", "legba.acme.net"),
+    ("legba.acme.net", "legba.acme.net:443", "legba.acme.net"),
+    ("legba.acme.net", "*.acme.net:443", "legba.acme.net"),
+    ("legba.acme.net", "Legba.Acme.net:443", "legba.acme.net"),
+    ("legba.acme.net", "legba.acme.net:8443", ""),
+    ("legba.acme.net", "legba.acme.net:44", ""),
+    ("legba.acme.net", "legba.acme.net:4433", ""),
+    ("legba.acme.net:443", "legba.acme.net", "legba.acme.net"),
+    ("legba.acme.net:8443", "legba.acme.net:8443", "legba.acme.net:8443"),
+    ("legba.acme.net:08443", "legba.acme.net:8443", ""),
+    ("legba.acme.net:8443", "*.acme.net:8443", "legba.acme.net:8443"),
+    ("legba.acme.net:8443", "legba.acme.net", ""),
+    ("legba.acme.net:8443", "*.acme.net", ""),
+    ("legba.acme.net:8443", "legba.acme.net:443", ""),
+    ("evil.example:8443", "legba.acme.net:8443", ""),
+    ("evil.example:8443#.acme.net:8443", "*.acme.net:8443", ""),
+    ("evil.example:8443@legba.acme.net:8443", "legba.acme.net:8443", ""),
+]
+
+
+@pytest.mark.parametrize(("host", "allowed", "asked"), PORTS)
+def test_a_host_is_allowed_with_its_port_or_whatever_the_usual_one_is(
+    host: str, allowed: str, asked: str, sim: Simulator, rules: RuleSet, new_key: NewKey
+) -> None:
+    finding = finding_of(rules.get("legba-api-key"), new_key("legba-api-key"), {"host": host, "org_uuid": ORG})
+    with asking(sim, rules, legba_settings(sim, hosts=(allowed,))) as verifier:
+        assert verifier.plan([finding]).hosts == ((asked,) if asked else ())
+
+
 @pytest.mark.parametrize(
     "host",
     [

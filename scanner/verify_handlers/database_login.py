@@ -54,7 +54,7 @@ class DatabaseLogin:
         """`postgresql://host:5432`. Raises NotSendableError for a URL that cannot be used, HostRefusedError for a host
         that the user does not name."""
         kind, login = _read(question)
-        if "address" not in question.configured and not allowed(login.host, question.hosts):
+        if "address" not in question.configured and not allowed(login.host, question.hosts, login.port):
             raise HostRefusedError(
                 "a database's host that stands in text only is not asked: allow it in the configuration under 'hosts'"
             )
