@@ -214,6 +214,7 @@ class _Reader:
             right=self.boundary(own.get("right"), pattern.alphabet(shape.ends_with | _ALNUM) if shape.key_last else ""),
             least=shape.least,
             most=shape.most,
+            breaks=shape.breaks,
             key_first=shape.key_first,
             priority=self.priority(own.get("priority")),
             parts=parts,
@@ -240,15 +241,15 @@ class _Reader:
         if context:
             return tuple(Keyword(word, 0, 0) for word in lowered)
         tree = pattern.parse(text)
-        places = pattern.keyword_places(tree, shape.most, [word.encode() for word in lowered])
-        self.prove_keywords(node, tree, lowered)
+        places = pattern.keyword_places(tree, [word.encode() for word in lowered])
+        if places is None:
+            self.try_keywords(node, tree, lowered)
+            return tuple(Keyword(word, 0, max(0, shape.most - len(word))) for word in lowered)
         return tuple(Keyword(word, *place) for word in lowered for place in places[word.encode()])
 
-    def prove_keywords(self, node: _Node, tree: Any, words: tuple[str, ...]) -> None:
-        """Makes sure that every match has a keyword, for one without would never be looked at: by the pattern's fixed
-        characters, or else by trying the keywords on matches drawn from it."""
-        if pattern.certain(tree, [word.encode() for word in words]):
-            return
+    def try_keywords(self, node: _Node, tree: Any, words: tuple[str, ...]) -> None:
+        """Makes sure that every match has a keyword, for one without would never be looked at, where the pattern's
+        fixed characters do not show it: by trying the keywords on matches drawn from it."""
         rng = random.Random(0)  # noqa: S311 - texts to try a pattern on, not secrets
         for _ in range(24):
             made = pattern.sample(tree, rng, spread=4).lower()

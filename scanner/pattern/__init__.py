@@ -5,12 +5,12 @@ bytes. `tree` reads the parse tree, `language` says what is allowed, `shapes` wh
 where its keywords stand, `sampler` makes matches of it.
 """
 
-from scanner.pattern.places import certain, keyword_places
+from scanner.pattern.places import keyword_places
 from scanner.pattern.sampler import sample
 from scanner.pattern.shapes import GROUPS, MAX_WIDTH, Shape, Tail, alphabet, part, shape
 from scanner.pattern.tree import PatternError, parse
 
 __all__ = [
-    "GROUPS", "MAX_WIDTH", "PatternError", "Shape", "Tail", "alphabet", "certain", "keyword_places", "parse", "part",
+    "GROUPS", "MAX_WIDTH", "PatternError", "Shape", "Tail", "alphabet", "keyword_places", "parse", "part",
     "sample", "shape",
 ]  # fmt: skip
