@@ -7,12 +7,12 @@ its provider says.
 
 from __future__ import annotations
 
+import contextlib
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from scanner.audit_log import AuditLog
 from scanner.endings import OWNER, REPORT, Ending
@@ -24,12 +24,11 @@ from scanner.request import Requester
 from scanner.revocation_service import BATCH, Service, ServiceClient, type_of
 from scanner.revoke_acts import Acts, Said, owner_fits
 from scanner.rule import Rule, RuleSet
+from scanner.shield import Shield
 from scanner.verdicts import ACTIVE, INACTIVE
 from scanner.verifier import Verifier
 from scanner.verify_limits import Clock
 from scanner.verify_settings import VerifySettings
-
-T = TypeVar("T")
 
 ENDED: Final = "ended"
 WAS_ENDED: Final = "had ended before"
@@ -84,8 +83,9 @@ class Manner:
 class Revoker:
     """Carries endings out, one after the other.
 
-    Ctrl-C lets what is under way come to its end, and begins nothing more (`interrupted`). `failed` says that something
-    went wrong here, as the remarks tell: a new key is not where it should be, or the audit log could not be kept.
+    Ctrl-C, SIGTERM and SIGHUP let what is under way come to its end, and nothing more is begun (`interrupted`).
+    `failed` says that something went wrong here, as the remarks tell: a new key is not where it should be, or the audit
+    log could not be kept.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Revoker:
             timeout=settings.timeout, allow_loopback=settings.allow_loopback, ca_bundle=settings.ca_bundle
         )
         self._acts = Acts(self._requester, self._clock, self._settings)
-        self.interrupted = False
+        self._shield = Shield(self._interrupted)
         self.failed = False
         self._remarks: dict[int, str] = {}
 
@@ -120,25 +120,31 @@ class Revoker:
         said: dict[int, Said] = {}
         where = self._means.service
         doing = self._act if where is None else partial(self._serve, where)
-        for numbers in self._groups(endings, alive):
-            if self.interrupted or self.failed:
-                break
-            try:
-                told = self._shielded(partial(doing, endings, numbers, before))
-            except KeysweepError as error:
-                if not said:
-                    raise
-                self._remarks.update(dict.fromkeys(numbers, f"not begun: {error}"))
-                self.failed = True
-                break
-            said.update(told)
-        after = self._confirmed(endings, before, said, alive)
-        done = tuple(
-            Done(ending, said.get(number), before[number], after[number], self._remarks.get(number, ""))
-            for number, ending in enumerate(endings)
-        )
-        self._note("checked", endings, {number: one.state for number, one in enumerate(done)})
+        with self._shield:
+            for numbers in self._groups(endings, alive):
+                if self.interrupted or self.failed:
+                    break
+                try:
+                    told = self._shield.run(partial(doing, endings, numbers, before))
+                except KeysweepError as error:
+                    if not said:
+                        raise
+                    self._remarks.update(dict.fromkeys(numbers, f"not begun: {error}"))
+                    self.failed = True
+                    break
+                said.update(told)
+            after = self._confirmed(endings, before, said, alive)
+            done = tuple(
+                Done(ending, said.get(number), before[number], after[number], self._remarks.get(number, ""))
+                for number, ending in enumerate(endings)
+            )
+            self._note("checked", endings, {number: one.state for number, one in enumerate(done)})
         return done
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody wanted this to end."""
+        return self._shield.interrupted
 
     def close(self) -> None:
         """Closes connections."""
@@ -167,15 +173,15 @@ class Revoker:
             return after
         open_, pause, end = sorted(began), 0.5, self._clock.now() + self._manner.wait
         try:
-            while True:
-                after.update(self._validities(endings, open_))
-                open_ = [number for number in open_ if _may_change(after[number])]
-                if not open_ or self._clock.now() + pause > end:
-                    return after
-                self._clock.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+            with self._shield.open_to_interrupts():
+                while True:
+                    after.update(self._validities(endings, open_))
+                    open_ = [number for number in open_ if _may_change(after[number])]
+                    if not open_ or self.interrupted or self._clock.now() + pause > end:
+                        return after
+                    self._clock.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
         except KeyboardInterrupt:
-            self.interrupted = True
             return after | {number: Validity() for number in open_}
 
     # --- ending them ---
@@ -202,9 +208,15 @@ class Revoker:
     ) -> dict[int, Said]:
         group = [endings[number] for number in numbers]
         first = group[0]
-        if first.makes_new and self._means.handover is not None:
-            self._means.handover.prepare()
-        self._begin(group)
+        way = self._means.handover if first.makes_new else None
+        if way is not None:
+            way.prepare()
+        try:
+            self._begin(group)
+        except BaseException:
+            if way is not None:
+                way.cancel()
+            raise
         if first.how == REPORT:
             said = self._acts.report(group)
         elif first.how == OWNER:
@@ -270,6 +282,8 @@ class Revoker:
                 remark = "if the old key has ended, its new one is lost: make another with your provider"
                 self.failed = True
         self._remarks[number] = remark
+        if self.failed:
+            self._say(remark)  # at once: the checks that follow may be cut short
 
     def _serve(
         self, where: Service, endings: Sequence[Ending], numbers: Sequence[int], _: Mapping[int, Validity]
@@ -295,31 +309,14 @@ class Revoker:
 
     # --- around it ---
 
-    def _shielded(self, act: Callable[[], T]) -> T:
-        """Does something that Ctrl-C must not tear in two: it comes to its end, which its time-outs bound."""
-        results: list[T] = []
-        errors: list[BaseException] = []
-        done = threading.Event()
+    def _interrupted(self) -> None:
+        self._clock.stop()  # whatever waits for its turn is not sent any more
+        self._say("interrupted: what is under way comes to its end, nothing more is begun")
 
-        def run() -> None:
-            try:
-                results.append(act())
-            except BaseException as error:  # carried over to the thread that waits
-                errors.append(error)
-            finally:
-                done.set()
-
-        threading.Thread(target=run, daemon=True).start()
-        # Not `join`: after an interrupt inside it some versions of Python call a thread dead that is not.
-        while not done.is_set():
-            try:
-                done.wait(0.1)
-            except KeyboardInterrupt:
-                self.interrupted = True
-                self._tell("interrupted: what is under way comes to its end, nothing more is begun")
-        if errors:
-            raise errors[0]
-        return results[0]
+    def _say(self, sentence: str) -> None:
+        # A terminal that was closed meanwhile takes no words: that must not end the work.
+        with contextlib.suppress(OSError):
+            self._tell(sentence)
 
     def _begin(self, group: Sequence[Ending]) -> None:
         """Written before anything is sent: a log that cannot be kept lets nothing happen."""
@@ -336,7 +333,7 @@ class Revoker:
             for number, outcome in outcomes.items():
                 self._log.write(event, **self._facts(endings[number]), outcome=outcome, **more)
         except KeysweepError as error:
-            self._tell(str(error))
+            self._say(str(error))
             self.failed = True
 
     def _facts(self, one: Ending) -> dict[str, str | int]:

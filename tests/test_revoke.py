@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -753,3 +753,97 @@ def test_what_is_under_way_comes_to_its_end_when_it_is_interrupted(shell_of: Mak
     assert run.returncode == 1
     assert b"still works: 1 key" in out and b"ended: 1 key" in out
     assert len(shell.desk.changes) == 1
+
+
+def while_it_rotates(
+    shell: Ending, *words: str, before: Sequence[str] = (), **pipes: Any
+) -> tuple[subprocess.Popen[bytes], threading.Event]:
+    """A process whose provider has rotated the key, and replies when the event is set."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(desk: Desk, asked: Asked) -> Answer | None:
+        if not asked.path.endswith("/rotate"):
+            return None
+        begun.set()
+        go_on.wait(20)
+        return None
+
+    shell.desk.wrong = slowly
+    command = [*before, KEYSWEEP, "revoke", "--rule", RULES["legba"], "--yes", *words]
+    (shell.place / "key.txt").write_bytes(shell.key.key)
+    with (shell.place / "key.txt").open("rb") as key:
+        env = shell.environment(KEYSWEEP_VERIFY_TIMEOUT="30")
+        run = subprocess.Popen(command, cwd=shell.place, env=env, stdin=key, **pipes)
+    assert begun.wait(20)
+    return run, go_on
+
+
+PIPES: Mapping[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [["SIGTERM"], ["SIGHUP"], ["SIGQUIT"], ["SIGINT", "SIGINT"], ["SIGTERM", "SIGTERM", "SIGINT", "SIGHUP"]],
+    ids=" ".join,
+)
+def test_no_signal_loses_a_new_key(rotating: Ending, signals: list[str]) -> None:
+    run, go_on = while_it_rotates(rotating, "--new-key-file", "new.txt", **PIPES)
+    with run:
+        assert run.stderr is not None
+        run.send_signal(getattr(signal, signals[0]))
+        told = _until(run.stderr.fileno(), b"comes to its end")
+        for name in signals[1:]:
+            run.send_signal(getattr(signal, name))
+        go_on.set()
+        out, err = run.communicate(timeout=30)
+    rotating.check(out, err, told)
+    assert run.returncode == 0, err
+    assert b"ended: 1 key" in out
+    assert (rotating.place / "new.txt").read_text() == rotating.desk.new_key + "\n"
+    assert [one.name for one in (rotating.place / "state").iterdir()] == ["revocations.jsonl"]
+
+
+def test_a_signal_while_a_command_takes_the_new_key_leaves_it_its_time(rotating: Ending) -> None:
+    """Both of them get the signal's group, as when a job is stopped; the command has a session of its own."""
+    program = "import sys, time; open('begun', 'w').close(); time.sleep(1); open('taken', 'w').write(sys.stdin.read())"
+    words = ("--new-key-command", f'{sys.executable} -c "{program}"')
+    run, go_on = while_it_rotates(rotating, *words, start_new_session=True, **PIPES)
+    with run:
+        go_on.set()
+        while not (rotating.place / "begun").exists():
+            assert run.poll() is None
+        os.killpg(run.pid, signal.SIGTERM)
+        out, err = run.communicate(timeout=30)
+    rotating.check(out, err)
+    assert run.returncode == 0, err
+    assert (rotating.place / "taken").read_text() == rotating.desk.new_key + "\n"
+
+
+def test_a_terminal_that_is_closed_loses_no_new_key(rotating: Ending) -> None:
+    """What is said goes nowhere from then on, and the process gets SIGHUP from its terminal."""
+    master, slave = os.openpty()
+    own = "os.setsid(); os.close(os.open(os.ttyname(1), os.O_RDWR))"  # the first terminal that is opened is ours
+    before = (sys.executable, "-c", f"import os, sys; {own}; os.execv(sys.argv[1], sys.argv[1:])")
+    run, go_on = while_it_rotates(rotating, "--new-key-file", "new.txt", before=before, stdout=slave, stderr=slave)
+    with run:
+        os.close(slave)
+        os.close(master)
+        go_on.set()
+        run.wait(30)
+    assert (rotating.place / "new.txt").read_text() == rotating.desk.new_key + "\n"
+    assert rotating.log[-2]["outcome"] == "revoked"
+
+
+def test_an_ignored_signal_stays_ignored(rotating: Ending) -> None:
+    """`nohup keysweep …`: a terminal that is closed is no reason to stop."""
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    run, go_on = while_it_rotates(rotating, "--new-key-file", "new.txt", preexec_fn=ignore, **PIPES)
+    with run:
+        run.send_signal(signal.SIGHUP)
+        go_on.set()
+        out, err = run.communicate(timeout=30)
+    rotating.check(out, err)
+    assert run.returncode == 0
+    assert b"interrupted" not in err
