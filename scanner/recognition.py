@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from scanner.errors import UsageError
@@ -18,10 +18,11 @@ LONGEST = 1 << 20
 _NAMED = 12  # rules that an error lists
 
 
-def recognise(data: bytes, rules: RuleSet, rule_id: str = "") -> Finding:
+def recognise(data: bytes, rules: RuleSet, rule_id: str = "", parts: Iterable[str] = ()) -> Finding:
     """The one key in `data`: text in which a rule finds it (a line of an .env file, a JSON file), or the key itself.
 
-    With `rule_id` it is that rule's. The other values that it needs are taken from the text only, where there is some.
+    With `rule_id` it is that rule's. Of several rules that fit, those count that know all of the `parts` which are given
+    besides. The other values that it needs are taken from the text only, where there is some.
     Raises `UsageError` when there is none, or more than one, or its rule cannot be told; never quotes the data.
     """
     text = data.strip()
@@ -38,25 +39,37 @@ def recognise(data: bytes, rules: RuleSet, rule_id: str = "") -> Finding:
     if len(found) > 1:
         found = [one for one in found if rules.get(one.rule_id).verify_data] or found
     if not found:
-        fitting = [rule for rule in rules if rule.verify_data and _fits(rule, text)]
+        wanted = set(parts)
+        fitting = [rule for rule in rules if rule.verify_data and wanted <= _names(rule) and _fits(rule, text)]
         if len(fitting) > 1:
             raise UsageError(f"{len(fitting)} rules know keys of this form: say which with --rule ({_list(fitting)})")
         found = [one for rule in fitting for one in _alone(rule, rules, text)]
     return _only(found, "no rule recognises a key in it; name its rule with --rule (`keysweep rules list`)")
 
 
-def with_parts(finding: Finding, rule: Rule, given: Iterable[tuple[str, str]], *, shown: bool) -> Finding:
-    """The finding with other values that its key needs. Raises `UsageError` for one that its rule does not know, and
+def named_parts(rule: Rule, given: Iterable[tuple[str, str]], *, shown: bool) -> dict[str, str]:
+    """Other values that a user gives for a key of this rule, by the names of its parts; what the configuration calls
+    them will do, too. Raises `UsageError` for one that the rule does not know, for one that is more than a line, and
     for a secret one when they will be `shown`."""
-    parts, known = dict(finding.parts), {part.name: part for part in rule.parts}
+    known = {part.config: part for part in rule.parts if part.config} | {part.name: part for part in rule.parts}
+    found = {}
     for name, value in given:
-        if name not in known:
-            names = ", ".join(known) or "none"
+        part = known.get(name)
+        if part is None:
+            names = ", ".join(one.name for one in rule.parts) or "none"
             raise UsageError(f"rule {rule.id} has no part '{name[:40]}'; it has: {names}")
-        if shown and not known[name].shown:
-            raise UsageError(f"part '{name}' is secret: pass it with --part-env {name}=VARIABLE")
-        parts[name] = Secret(value.encode("utf-8", "surrogateescape"))
-    return replace(finding, parts=tuple(parts.items()))
+        if shown and not part.shown:
+            raise UsageError(f"part '{part.name}' is secret: pass it with --part-env {part.name}=VARIABLE")
+        if not value.isprintable():
+            raise UsageError(f"part '{part.name}' holds a line break or another character that is not printable")
+        found[part.name] = value
+    return found
+
+
+def with_parts(finding: Finding, given: Mapping[str, str]) -> Finding:
+    """The finding with other values that its key needs, in place of those that stood near it."""
+    more = {name: Secret(value.encode()) for name, value in given.items()}
+    return replace(finding, parts=tuple({**dict(finding.parts), **more}.items()))
 
 
 def _keys(matcher: Matcher, data: bytes, path: str = "") -> Iterator[Finding]:
@@ -87,6 +100,10 @@ def _fits(rule: Rule, key: bytes) -> bool:
     return len(key) <= rule.most and re.fullmatch(rule.pattern.encode("ascii"), key) is not None
 
 
+def _names(rule: Rule) -> set[str]:
+    return {name for part in rule.parts for name in (part.name, part.config) if name}
+
+
 def _only(found: list[Finding], otherwise: str) -> Finding:
     if not found:
         raise UsageError(otherwise)
@@ -101,4 +118,4 @@ def _list(rules: list[Rule]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-__all__ = ["LONGEST", "recognise", "with_parts"]
+__all__ = ["LONGEST", "named_parts", "recognise", "with_parts"]

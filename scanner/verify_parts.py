@@ -91,9 +91,14 @@ def from_key(patterns: Mapping[str, str], key: Secret) -> dict[str, Secret]:
 
 def advice(parts: Sequence[Part], provider: str) -> str:
     """What a person can do about parts that are missing."""
-    told = [f"{part.name} (give it as '{part.config}' under [verify.{provider}])" if part.config else part.name
-            for part in parts]  # fmt: skip
-    return f"missing: {', '.join(told)}"
+    return f"missing: {'; '.join(_way_out(part, provider) for part in parts)}"
+
+
+def _way_out(part: Part, provider: str) -> str:
+    option = f"--part {part.name}=VALUE" if part.shown else f"--part-env {part.name}=VARIABLE"
+    if part.config:
+        return f"{part.name} (give it as '{part.config}' under [verify.{provider}]; one key alone: {option})"
+    return f"{part.name} (it should stand near the key; one key alone: {option})"
 
 
 __all__ = ["Neighbours", "Resolved", "advice", "from_key", "own_values", "resolve"]

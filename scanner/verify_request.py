@@ -113,7 +113,7 @@ def _host(text: str, port: str, data: Mapping[str, Any], filling: Filling, overr
         return host if asked == _USUAL else f"{host}:{asked}"
     raise HostRefusedError(
         f"{', '.join(names)}: found in text only, which does not decide where a key is sent; "
-        "give it in the configuration, or allow it there under 'hosts'"
+        "give it in the configuration, or allow it there under 'hosts'; one key alone: with --part"
     )
 
 

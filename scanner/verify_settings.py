@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -55,6 +55,14 @@ class VerifySettings:
     def of(self, provider: str) -> Override:
         """The override of a provider; nothing overridden when there is none."""
         return self.providers.get(provider, _NO_OVERRIDE)
+
+    def with_parts(self, provider: str, parts: Mapping[str, str]) -> VerifySettings:
+        """These settings with more values that a provider's keys need, in place of those of the same names."""
+        if not parts:
+            return self
+        override = self.of(provider)
+        override = replace(override, parts={**override.parts, **parts})
+        return replace(self, providers={**self.providers, provider: override})
 
 
 _NO_OVERRIDE = Override()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass, field
 
 import click
 
 from scanner.errors import UsageError
-from scanner.recognition import LONGEST
+from scanner.models import Finding
+from scanner.recognition import LONGEST, named_parts, with_parts
+from scanner.rule import Rule
+from scanner.verify_settings import VerifySettings
 
 
 def refuse_argument(key: tuple[str, ...], command: str) -> None:
@@ -36,6 +40,32 @@ def pairs(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in found]
 
 
+@dataclass(frozen=True, slots=True)
+class GivenParts:
+    """Other values that a key needs, as options give them; nothing is known of the key's rule yet. Raises UsageError
+    for options that are not NAME=VALUE, and for variables that are not set."""
+
+    plain: list[tuple[str, str]]
+    secret: list[tuple[str, str]] = field(repr=False)
+
+    @classmethod
+    def of(cls, plain: tuple[str, ...], secret: tuple[str, ...]) -> GivenParts:
+        """Those of `--part` and `--part-env`."""
+        return cls(pairs(plain, "--part"), from_environment(secret, "--part-env"))
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+        return [name for name, _ in (*self.plain, *self.secret)]
+
+    def put(self, finding: Finding, rule: Rule, settings: VerifySettings) -> tuple[Finding, VerifySettings]:
+        """The key with these values. Since the user says them they count like configuration: they may decide where the
+        key is sent. Raises UsageError for a part that the rule does not know."""
+        given = {**named_parts(rule, self.plain, shown=True), **named_parts(rule, self.secret, shown=False)}
+        config = {part.config: given[part.name] for part in rule.parts if part.config and part.name in given}
+        return with_parts(finding, given), settings.with_parts(rule.provider, config)
+
+
 def from_environment(texts: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     """The same, the values being names of environment variables. Raises UsageError for one that is not set."""
     return [(name, variable(name, text, option)) for name, text in pairs(texts, option)]
@@ -48,4 +78,4 @@ def variable(name: str, text: str, option: str) -> str:
     return os.environ[text]
 
 
-__all__ = ["from_environment", "pairs", "read_key", "refuse_argument", "variable"]
+__all__ = ["GivenParts", "pairs", "read_key", "refuse_argument", "variable"]

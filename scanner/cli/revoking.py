@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from scanner import userdir
 from scanner.audit_log import NAME, AuditLog
 from scanner.cli.again import Again, inside, load_report, place_of
 from scanner.cli.asking import trust
-from scanner.cli.one_key import from_environment, pairs, read_key, variable
+from scanner.cli.one_key import GivenParts, pairs, read_key, variable
 from scanner.cli.options import Wanted
 from scanner.cli.revoke_words import as_json, plan_text, result_text
 from scanner.cli.session import Session
@@ -24,7 +24,7 @@ from scanner.handover import Handover, KeyCommand, KeyFile
 from scanner.identity import Identities
 from scanner.models import Finding, Secret
 from scanner.policy import Exit
-from scanner.recognition import recognise, with_parts
+from scanner.recognition import recognise
 from scanner.reports.interface import count
 from scanner.reports.text_safety import printable
 from scanner.revocation_service import Service, service
@@ -64,8 +64,9 @@ class Run:
 
     def run(self) -> int:
         """The exit code."""
-        lost, findings = self._keys()
         trusted = trust(self._scan, self._session.config, self._session.rules)
+        lost, findings, settings = self._keys(trusted.settings)
+        trusted = replace(trusted, settings=settings)
         where = self._service(trusted.settings)
         endings = endings_of(findings, trusted.rules, trusted.settings)
         for note in (*trusted.notes, *lost):
@@ -89,16 +90,16 @@ class Run:
 
     # --- the keys ---
 
-    def _keys(self) -> tuple[list[str], tuple[Finding, ...]]:
-        """Sentences about those that could not be read again, and the keys, each once."""
+    def _keys(self, settings: VerifySettings) -> tuple[list[str], tuple[Finding, ...], VerifySettings]:
+        """Sentences about those that could not be read again, the keys, each once, and the settings with what the
+        options say of one key."""
         if self._wanted.report is not None:
-            return self._of_report(self._wanted.report)
+            return *self._of_report(self._wanted.report), settings
         rules = self._session.rules
-        finding = recognise(read_key(), rules, self._wanted.rule_id)
-        rule = rules.get(finding.rule_id)
-        finding = with_parts(finding, rule, pairs(self._options["parts"], "--part"), shown=True)
-        secret = from_environment(self._options["secret_parts"], "--part-env")
-        return [], (with_parts(finding, rule, secret, shown=False),)
+        given = GivenParts.of(self._options["parts"], self._options["secret_parts"])
+        finding = recognise(read_key(), rules, self._wanted.rule_id, given.names)
+        finding, settings = given.put(finding, rules.get(finding.rule_id), settings)
+        return [], (finding,), settings
 
     def _of_report(self, path: Path) -> tuple[list[str], tuple[Finding, ...]]:
         entries = load_report(path)

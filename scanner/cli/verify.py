@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from scanner.cli.asking import Asking, shown, trust
-from scanner.cli.one_key import from_environment, pairs, read_key, refuse_argument
+from scanner.cli.one_key import GivenParts, read_key, refuse_argument
 from scanner.cli.options import Wanted
 from scanner.cli.progress import Progress
 from scanner.cli.session import Session
 from scanner.models import Finding
 from scanner.policy import LEAST, FailOn, Policy, answer_code
-from scanner.recognition import recognise, with_parts
+from scanner.recognition import recognise
 from scanner.reports.text_safety import printable
 from scanner.reports.words import headline, meaning
 from scanner.rule import Rule
@@ -52,16 +53,18 @@ def verify(
     Examples:
       keysweep verify < key.txt
       keysweep verify --rule github-personal-access-token --json < key.txt
+      keysweep verify --part host=legba.acme.net --part org=0b7c6a1e-6a5e-4f0e-9a57-2f5c7f3f1b11 < key.txt
       keysweep verify --plan < key.txt
     """
     refuse_argument(key, "verify")
     wanted = Wanted(config=config, no_config=config is None, rules=extra)
     session = Session(wanted)
-    finding = recognise(read_key(), session.rules, rule_id)
+    given = GivenParts.of(parts, secret_parts)
+    finding = recognise(read_key(), session.rules, rule_id, given.names)
     rule = session.rules.get(finding.rule_id)
-    finding = with_parts(finding, rule, pairs(parts, "--part"), shown=True)
-    finding = with_parts(finding, rule, from_environment(secret_parts, "--part-env"), shown=False)
-    asking = Asking(trust(wanted, session.config, session.rules), Policy(frozenset({FailOn.ANY}), *LEAST), _say)
+    trusted = trust(wanted, session.config, session.rules)
+    finding, settings = given.put(finding, rule, trusted.settings)
+    asking = Asking(replace(trusted, settings=settings), Policy(frozenset({FailOn.ANY}), *LEAST), _say)
     if only_plan:
         click.echo(shown(asking.plan([finding])), nl=False)
         return 0

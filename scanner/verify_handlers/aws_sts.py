@@ -28,6 +28,7 @@ _KEY_ID = re.compile(r"A[A-Z]{3}[A-Z2-7]{16}")
 _REGION = re.compile(r"sts(?:-fips)?\.([a-z]{2}(?:-[a-z]{1,12}){1,3}-[0-9])\.")
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>|\"Code\"\s{0,4}:\s{0,4}\"([A-Za-z]{1,60})\"")
 _ACCOUNT = re.compile(rb"<Account>([0-9]{12})</Account>|\"Account\"\s{0,4}:\s{0,4}\"([0-9]{12})\"")
+_NO_TOKEN = "a temporary key needs its session token; one key alone: --part-env session_token=VARIABLE"  # noqa: S105
 _CLOCK = re.compile(rb"Signature (?:expired|not yet current)")
 
 
@@ -83,7 +84,7 @@ class AwsSts:
         if not _KEY_ID.fullmatch(who.key_id):
             return unknown("missing-part", "the access key id near it is none")
         if who.key_id.startswith("ASIA") and not who.session_token:
-            return unknown("missing-part", "a temporary key is asked about with its session token only")
+            return unknown("missing-part", _NO_TOKEN)
         url = self.endpoint(question).removeprefix("POST ")
         found = _REGION.match(urlsplit(url).netloc)
         headers = {
