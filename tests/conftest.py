@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ are those that need a browser, with CI_BROWSER=1."""
 
 if not has_browser() and os.environ.get("CI_BROWSER") != "1":
     collect_ignore.append("test_rule_search.py")
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""Where the tests were started in the background, Ctrl-C is ignored, and would be by every process that they start."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -125,8 +125,14 @@ def refusal(code: str, message: str) -> Answer:
     return Answer(403, body=body.encode(), headers={"Content-Type": "text/xml"})
 
 
+def key_id_of_amazon(new_key: NewKey, rule_id: str) -> bytes:
+    """One that names an account as Amazon has them, of twelve digits: of those drawn at random, one in eleven does not."""
+    made = (new_key(rule_id).key for _ in iter(int, 1))
+    return next(key for key in made if len(aws_account(key[4:])) == 12)
+
+
 def pair(matcher: Matcher, new_key: NewKey, rule_id: str = "aws-access-key-id") -> tuple[str, str, Finding]:
-    key_id, secret = new_key(rule_id).key, new_key("aws-secret-access-key").key
+    key_id, secret = key_id_of_amazon(new_key, rule_id), new_key("aws-secret-access-key").key
     text = b"aws_access_key_id = " + key_id + b"\naws_secret_access_key = " + secret + b"\n"
     return key_id.decode(), secret.decode(), look(matcher, text, "aws-secret-access-key")
 
@@ -184,7 +190,7 @@ def test_a_temporary_key_without_its_session_token_is_not_asked_about(
 def test_a_temporary_key_travels_with_its_session_token(
     rules: RuleSet, matcher: Matcher, new_key: NewKey, server: Simulator
 ) -> None:
-    key_id, secret = new_key("aws-temporary-key-id").key, new_key("aws-secret-access-key").key
+    key_id, secret = key_id_of_amazon(new_key, "aws-temporary-key-id"), new_key("aws-secret-access-key").key
     token = new_key("aws-session-token").key[:300]
     text = b"aws_access_key_id=%b\naws_secret_access_key=%b\naws_session_token=%b\n" % (key_id, secret, token)
     finding = look(matcher, text, "aws-secret-access-key")
