@@ -40,7 +40,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "canary": "a honeytoken that raises an alarm when it is used; nobody was asked",
         "not-described": "the provider's reply is not one that the rule describes",
         "request-wrong": "the provider found fault with the request, not with the key",
-        "wrong-environment": "the key belongs to another environment than the one that was asked",
+        "wrong-environment": "refused, as a working key of another environment, region or address would be",
         "accepts-anything": "a random key is accepted there, too, so the reply says nothing",
         "no-control": "a random key could not be tried, so that the reply proves nothing",
         "rate-limited": "the provider wants no more questions for now",

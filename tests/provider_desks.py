@@ -48,7 +48,7 @@ DESKS = [
     }),
     Desk("slack-bot-token", "POST /api/auth.test", BEARER, {
         "active": (200, {"ok": True, "user_id": "U1", "team": "acme"}, "active/accepted"),
-        "invalid": (200, {"ok": False, "error": "invalid_auth"}, "inactive/invalid"),
+        "invalid": (200, {"ok": False, "error": "invalid_auth"}, "unknown/wrong-environment"),
         "revoked": (200, {"ok": False, "error": "token_revoked"}, "inactive/revoked"),
         "expired": (200, {"ok": False, "error": "token_expired"}, "inactive/expired"),
         "account": (200, {"ok": False, "error": "account_inactive"}, "inactive/disabled"),
@@ -85,6 +85,29 @@ DESKS = [
         "active": (200, {"type": "user", "name": "octo"}, "active/accepted"),
         "invalid": (401, {"error": "Invalid credentials in Authorization header"}, "inactive/invalid"),
         "expired": (401, {"error": 'User Access Token "ci" is expired'}, "inactive/expired"),
+    }),
+    Desk("neon-api-key", "GET /api/v2/auth", BEARER, {
+        "active": (200, {"account_id": "1", "auth_method": "api_key_user"}, "active/accepted"),
+        "invalid": (401, {"code": "", "message": "this endpoint requires an API key"}, "inactive/invalid"),
+    }),
+    Desk("pagerduty-api-key", "GET /abilities", ("authorization", "Token token={key}"), {
+        "active": (200, {"abilities": []}, "active/accepted"),
+        "invalid": (401, {"error": {"code": 2006, "message": "Unauthorized"}}, "unknown/wrong-environment"),
+    }),
+    Desk("sentry-user-token", "GET /api/0/", BEARER, {
+        "active": (200, {"version": "0", "auth": {"scopes": ["org:read"]}, "user": None}, "active/accepted"),
+        "invalid": (401, {"detail": "Invalid token"}, "unknown/wrong-environment"),
+        "expired": (401, {"detail": "Token expired"}, "inactive/expired"),
+        "gone": (401, {"detail": "User inactive or deleted"}, "inactive/disabled"),
+        "narrow": (401, {"detail": "This token access is limited to organization endpoints."}, "active/restricted"),
+    }),
+    Desk("rubygems-api-key", "GET /api/v1/gems.json", ("authorization", "{key}"), {
+        "active": (200, [], "active/accepted"),
+        "invalid": (401, "Access Denied. Please sign up for an account at https://rubygems.org", "inactive/invalid"),
+        "removed": (403, "An invalid API key cannot be used. Please delete it and create a new one.",
+                    "inactive/disabled"),
+        "narrow": (403, "The API key doesn't have access", "active/restricted"),
+        "unconfirmed": (403, "Please confirm your email address before using the API.", "active/restricted"),
     }),
     Desk("npm-access-token", "GET /-/whoami", BEARER, {
         "active": (200, {"username": "octo"}, "active/accepted"),
@@ -133,8 +156,8 @@ DESKS = [
     }),
     Desk("linear-api-key", "POST /graphql", ("authorization", "{key}"), {
         "active": (200, {"data": {"viewer": {"id": "1"}}}, "active/accepted"),
-        "invalid": (400, {"errors": [{"message": "Authentication required, not authenticated",
-                                      "extensions": {"code": "AUTHENTICATION_ERROR"}}]}, "inactive/invalid"),
+        "invalid": (401, {"errors": [{"message": "Authentication required, not authenticated",
+                                      "extensions": {"type": "authentication error"}}]}, "inactive/invalid"),
     }),
     Desk("discord-bot-token", "GET /api/v10/users/@me", ("authorization", "Bot {key}"), {
         "active": (200, {"id": "1", "username": "bot"}, "active/accepted"),

@@ -71,6 +71,7 @@ DOCUMENTS = {
     "gitlab": Documented((204, None), (401, {"message": "401 Unauthorized"})),
     "google": Documented((200, {}), (400, {"error": "invalid_token"})),
     "hashicorp": Documented((204, None), (403, {"errors": ["permission denied"]})),
+    "huggingface": Documented((202, None), (400, {"error": "invalid request"}), "accepted"),
     "legba": Documented(
         (200, {"key": "new-key-of-the-test", "key_id": "k"}), (401, {"error": {"code": "UNAUTHORIZED"}})
     ),

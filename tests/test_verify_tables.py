@@ -41,7 +41,7 @@ KEY_IN_URL = {
 }  # fmt: skip
 """The rules whose key stands in the address, since the provider knows no other way. Another one is a decision."""
 
-ONLY_YES = {"fly-access-token", "neon-api-key", "pagerduty-api-key"}
+ONLY_YES = {"fly-access-token"}
 """The rules whose provider documents no words of refusal: what is not `active` is not described."""
 
 ELSEWHERE = {
@@ -212,7 +212,7 @@ def test_a_verdict_is_what_the_documents_say(
     rule = rules.get(desk.rule)
     fake = new_key(desk.rule, "live" if "live" in rule.environment_names else "")
     finding = recognise(fake.key, rules, desk.rule)
-    finding = with_parts(finding, rule, desk.parts.items(), shown=False)
+    finding = with_parts(finding, desk.parts)
     host = f"{rule.provider}.widgets.net"
     desk_server.asked.clear()
     desk_server.answers[host] = answers(desk, {fake.secret.decode(): state})
