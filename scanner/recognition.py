@@ -21,8 +21,8 @@ _NAMED = 12  # rules that an error lists
 def recognise(data: bytes, rules: RuleSet, rule_id: str = "", parts: Iterable[str] = ()) -> Finding:
     """The one key in `data`: text in which a rule finds it (a line of an .env file, a JSON file), or the key itself.
 
-    With `rule_id` it is that rule's. Of several rules that fit, those count that know all of the `parts` which are given
-    besides. The other values that it needs are taken from the text only, where there is some.
+    With `rule_id` it is that rule's. Of several rules that fit, those count that know all of the `parts` which are
+    given besides. The other values that it needs are taken from the text only, where there is some.
     Raises `UsageError` when there is none, or more than one, or its rule cannot be told; never quotes the data.
     """
     text = data.strip()

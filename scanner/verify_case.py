@@ -100,6 +100,9 @@ class Cases:
 
     def _case(self, finding: Finding, rule: Rule, check: Check, resolved: Resolved) -> Case | NoCase:
         override = self._settings.of(rule.provider)
+        trap = canary(value.reveal() for value in resolved.values.values())
+        if trap:
+            return NoCase(unknown("canary", trap))
         cut = from_key(check.data.get("from_key", {}), resolved.values["key"])
         question = Question(
             rule_id=rule.id,

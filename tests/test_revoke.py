@@ -755,6 +755,11 @@ def test_what_is_under_way_comes_to_its_end_when_it_is_interrupted(shell_of: Mak
     assert len(shell.desk.changes) == 1
 
 
+def heard() -> None:
+    """Signals do what they do, though the tests themselves may have been started with `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def while_it_rotates(
     shell: Ending, *words: str, before: Sequence[str] = (), **pipes: Any
 ) -> tuple[subprocess.Popen[bytes], threading.Event]:
@@ -773,7 +778,7 @@ def while_it_rotates(
     (shell.place / "key.txt").write_bytes(shell.key.key)
     with (shell.place / "key.txt").open("rb") as key:
         env = shell.environment(KEYSWEEP_VERIFY_TIMEOUT="30")
-        run = subprocess.Popen(command, cwd=shell.place, env=env, stdin=key, **pipes)
+        run = subprocess.Popen(command, cwd=shell.place, env=env, stdin=key, **{"preexec_fn": heard, **pipes})
     assert begun.wait(20)
     return run, go_on
 

@@ -215,6 +215,18 @@ def test_traps_by_their_host(value: str) -> None:
     assert canary([value.encode()])
 
 
+@pytest.mark.parametrize("account", ["534261010715", "123456789012"])
+def test_a_trap_may_stand_elsewhere_in_the_file(account: str, sim: Simulator, rules: RuleSet, new_key: NewKey) -> None:
+    """The id that belongs to a secret is not near it, but the only one that the file has."""
+    identifier = finding_of(rules.get("aws-access-key-id"), Fake(aws_id(account).encode(), 0, 20))
+    secret = finding_of(rules.get("aws-secret-access-key"), new_key("aws-secret-access-key"))
+    with asking(sim, rules, VerifySettings()) as verifier:
+        plan = verifier.plan([identifier, secret])
+    trap = account in AWS_ACCOUNTS
+    assert plan.hosts == (() if trap else ("sts.amazonaws.com",))
+    assert ("aws-secret-access-key", "canary") in {(one.rule_id, one.reason) for one in plan.not_asked} or not trap
+
+
 def test_traps_are_told_and_not_asked(sim: Simulator, rules: RuleSet, new_key: NewKey) -> None:
     rule = rules.get("twilio-auth-token")
     trap = aws_id("534261010715")
