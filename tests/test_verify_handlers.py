@@ -126,7 +126,7 @@ def refusal(code: str, message: str) -> Answer:
 
 
 def key_id_of_amazon(new_key: NewKey, rule_id: str) -> bytes:
-    """One that names an account as Amazon has them, of twelve digits: one in eleven of those that are drawn does not."""
+    """One that names an account of twelve digits, as all of Amazon are; one in eleven that are drawn does not."""
     made = (new_key(rule_id).key for _ in iter(int, 1))
     return next(key for key in made if len(aws_account(key[4:])) == 12)
 
