@@ -86,6 +86,40 @@ DESKS = [
         "invalid": (401, {"error": "Invalid credentials in Authorization header"}, "inactive/invalid"),
         "expired": (401, {"error": 'User Access Token "ci" is expired'}, "inactive/expired"),
     }),
+    Desk("assemblyai-api-key", "GET /v2/transcript?limit=1", ("authorization", "{key}"), {
+        "active": (200, {"page_details": {"limit": 1}, "transcripts": []}, "active/accepted"),
+        "invalid": (401, {"error": "Authentication error, API token missing/invalid"}, "inactive/invalid"),
+    }),
+    Desk("deepgram-api-key", "GET /v1/projects", ("authorization", "Token {key}"), {
+        "active": (200, {"projects": []}, "active/accepted"),
+        "invalid": (401, {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."}, "inactive/invalid"),
+        "narrow": (401, {"err_code": "INSUFFICIENT_PERMISSIONS", "err_msg": "User does not have sufficient permissions."},
+                   "active/restricted"),
+    }),
+    Desk("elevenlabs-api-key", "GET /v1/user", ("xi-api-key", "{key}"), {
+        "active": (200, {"user_id": "1", "subscription": {"tier": "free"}}, "active/accepted"),
+        "invalid": (401, {"detail": {"status": "invalid_api_key", "message": "Invalid API key"}}, "inactive/invalid"),
+    }),
+    Desk("klaviyo-private-key", "GET /api/accounts", ("authorization", "Klaviyo-API-Key {key}"), {
+        "active": (200, {"data": [{"type": "account", "id": "1"}]}, "active/accepted"),
+        "invalid": (401, {"errors": [{"id": "1", "code": "not_authenticated", "title": "", "detail": ""}]},
+                    "inactive/invalid"),
+    }),
+    Desk("resend-api-key", "GET /domains", BEARER, {
+        "active": (200, {"object": "list", "data": []}, "active/accepted"),
+        "invalid": (403, {"name": "invalid_api_key", "message": "API key is invalid"}, "inactive/invalid"),
+        "narrow": (401, {"name": "restricted_api_key", "message": "This API key is restricted to only send emails"},
+                   "active/restricted"),
+    }),
+    Desk("togetherai-api-key", "GET /v1/models", BEARER, {
+        "active": (200, [{"id": "model"}], "active/accepted"),
+        "invalid": (401, {"error": {"message": "Invalid API key provided", "type": "", "code": None}},
+                    "inactive/invalid"),
+    }),
+    Desk("clerk-secret-key", "GET /v1/users/count", BEARER, {
+        "active": (200, {"object": "total_count", "total_count": 3}, "active/accepted"),
+        "invalid": (401, {"errors": [{"code": "clerk_key_invalid", "message": "invalid"}]}, "inactive/invalid"),
+    }),
     Desk("neon-api-key", "GET /api/v2/auth", BEARER, {
         "active": (200, {"account_id": "1", "auth_method": "api_key_user"}, "active/accepted"),
         "invalid": (401, {"code": "", "message": "this endpoint requires an API key"}, "inactive/invalid"),
@@ -137,7 +171,7 @@ DESKS = [
     }),
     Desk("mailgun-api-key", "GET /v3/domains?limit=1", ("basic", "api:{key}"), {
         "active": (200, {"total_count": 0, "items": []}, "active/accepted"),
-        "invalid": (401, {"message": "Invalid private key"}, "unknown/wrong-environment"),
+        "invalid": (401, {"message": "Unauthorized"}, "unknown/wrong-environment"),
     }),
     Desk("twilio-auth-token", f"GET /2010-04-01/Accounts/{SID}.json", ("basic", f"{SID}:{{key}}"), {
         "active": (200, {"sid": SID, "status": "active"}, "active/accepted"),
