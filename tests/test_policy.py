@@ -13,7 +13,7 @@ from made_findings import made, private_key
 from scanner.baseline import NOTHING_KNOWN, Baseline, Entry, Known, match
 from scanner.config import Config
 from scanner.errors import UsageError
-from scanner.globs import path_matches
+from scanner.globs import Glob, path_matches
 from scanner.identity import Identities
 from scanner.models import Allow, Confidence, Finding, ScanResult, Severity, Skipped, Validity
 from scanner.policy import LEAST, SETTLED, By, Exit, FailOn, Policy, answer_code, decide, parse_fail_on, to_be_asked
@@ -296,6 +296,30 @@ def test_globs(glob: str, fits: list[str], does_not: list[str]) -> None:
 @given(st.text("ab/*?[]!-^\\.", max_size=12), st.text("ab/[.", max_size=12))
 def test_no_glob_is_an_error(glob: str, path: str) -> None:
     assert path_matches(path, [glob]) in (True, False)
+
+
+PIECES = st.lists(st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[ab]", "[!a]", "[!]", "."]), max_size=8)
+
+
+@given(PIECES.map("".join), st.text("ab./", max_size=10))
+def test_a_glob_that_is_walked_says_what_its_expression_says(glob: str, path: str) -> None:
+    stripped = path.removeprefix("./").lstrip("/")
+    assert Glob(glob).walk(stripped) == path_matches(path, [glob])
+
+
+@pytest.mark.parametrize(
+    ("glob", "fits", "does_not"),
+    [
+        ("*" * 2000 + "x", "a.enx", "a.env"),
+        ("*a" * 200 + "b", "a" * 5000 + "b", "a" * 5000),
+        ("**a" * 30, "a/" * 2500, "a" * 29 + "b" * 5000),
+        ("**/" * 300 + "x", "a/" * 3000 + "x", "a/" * 3000),
+    ],
+    ids=["stars", "names", "paths", "folders"],
+)
+def test_a_glob_that_could_be_tried_for_ever_comes_to_an_end(glob: str, fits: str, does_not: str) -> None:
+    assert path_matches(fits, [glob])
+    assert not path_matches(does_not, [glob])
 
 
 def test_a_token_that_has_expired_is_less_severe_on_the_day_after() -> None:
