@@ -93,7 +93,7 @@ DESKS = [
     Desk("deepgram-api-key", "GET /v1/projects", ("authorization", "Token {key}"), {
         "active": (200, {"projects": []}, "active/accepted"),
         "invalid": (401, {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."}, "inactive/invalid"),
-        "narrow": (401, {"err_code": "INSUFFICIENT_PERMISSIONS", "err_msg": "User does not have sufficient permissions."},
+        "narrow": (401, {"err_code": "INSUFFICIENT_PERMISSIONS", "err_msg": "No."},
                    "active/restricted"),
     }),
     Desk("elevenlabs-api-key", "GET /v1/user", ("xi-api-key", "{key}"), {
@@ -220,14 +220,14 @@ DESKS = [
         "active": (200, {"email": "a@widgets.net"}, "active/accepted"),
         "invalid": (401, {"code": "unauthorized", "message": "Key not found"}, "inactive/invalid"),
         "address": (401, {"code": "unauthorized", "message": "You are using an unrecognised IP address 192.0.2.1"},
-                    "active/restricted"),
+                    "unknown/not-described"),
     }),
     Desk("google-api-key", "GET /v1beta/models?pageSize=1", ("x-goog-api-key", "{key}"), {
         "active": (200, {"models": [{"name": "models/one"}]}, "active/accepted"),
         "invalid": (400, {"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.",
                                     "details": [{"reason": "API_KEY_INVALID"}]}}, "inactive/invalid"),
         "expired": (400, {"error": {"code": 400, "message": "API key expired. Please renew the API key.",
-                                    "details": [{"reason": "API_KEY_INVALID"}]}}, "inactive/expired"),
+                                    "details": [{"reason": "API_KEY_INVALID"}]}}, "inactive/invalid"),
         "narrow": (403, {"error": {"code": 403, "details": [{"reason": "API_KEY_SERVICE_BLOCKED"}]}},
                    "active/restricted"),
     }),
@@ -235,6 +235,44 @@ DESKS = [
         "active": (403, {"errors": [{"detail": "this action can only be performed on the crates.io website"}]},
                    "active/restricted"),
         "invalid": (403, {"errors": [{"detail": "authentication failed"}]}, "inactive/invalid"),
+        "old": (401, {"errors": [{"detail": "The given API token does not match the format used by crates.io."}]},
+                "inactive/revoked"),
+    }),
+    Desk("hubspot-private-app-token", "GET /account-info/v3/details", BEARER, {
+        "active": (200, {"portalId": 1, "timeZone": "UTC"}, "active/accepted"),
+        "invalid": (401, {"category": "INVALID_AUTHENTICATION", "correlationId": "c1", "message": "No."},
+                    "inactive/invalid"),
+        "narrow": (403, {"category": "MISSING_SCOPES", "correlationId": "c1", "message": "No."}, "active/restricted"),
+        "firewall": (403, {"message": "Forbidden"}, "unknown/not-described"),
+    }),
+    Desk("hashicorp-terraform-cloud-token", "GET /api/v2/account/details", BEARER, {
+        "active": (200, {"data": {"id": "user-1", "type": "users"}}, "active/accepted"),
+        "invalid": (401, {"errors": [{"status": "401", "title": "unauthorized"}]}, "unknown/wrong-environment"),
+    }),
+    Desk("duffel-access-token", "GET /air/airlines?limit=1", BEARER, {
+        "active": (200, {"data": [{"id": "arl_1"}]}, "active/accepted"),
+        "invalid": (401, {"errors": [{"code": "access_token_not_found"}]}, "inactive/invalid"),
+        "narrow": (403, {"errors": [{"code": "insufficient_permissions"}]}, "active/restricted"),
+    }),
+    Desk("flutterwave-secret-key", "GET /v3/banks/NG", BEARER, {
+        "active": (200, {"status": "success", "data": []}, "active/accepted"),
+        "invalid": (401, {"status": "error", "message": "Authorization required", "data": None}, "inactive/invalid"),
+    }),
+    Desk("asana-personal-access-token", "GET /api/1.0/users/me", BEARER, {
+        "active": (200, {"data": {"gid": "1", "resource_type": "user"}}, "active/accepted"),
+        "invalid": (401, {"errors": [{"message": "Not Authorized"}]}, "inactive/invalid"),
+    }),
+    Desk("fly-access-token", "GET /v1/apps?org_slug=personal", BEARER, {
+        "active": (200, {"total_apps": 0, "apps": []}, "active/accepted"),
+        "invalid": (401, {"error": "invalid token"}, "unknown/wrong-environment"),
+    }),
+    Desk("gitlab-job-token", "GET /api/v4/job", ("job-token", "{key}"), {
+        "active": (200, {"id": 7, "pipeline": {"id": 6}}, "active/accepted"),
+        "invalid": (401, {"message": "401 Unauthorized"}, "unknown/wrong-environment"),
+    }),
+    Desk("azure-devops-pat", "GET /_apis/profile/profiles/me?api-version=7.1-preview.3", ("basic", ":{key}"), {
+        "active": (200, {"id": "0a", "displayName": "Anna"}, "active/accepted"),
+        "invalid": (401, {}, "unknown/wrong-environment"),
     }),
     Desk("dropbox-access-token", "POST /2/check/user", BEARER, {
         "active": (200, {"result": "keysweep"}, "active/accepted"),
