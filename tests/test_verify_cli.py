@@ -584,6 +584,8 @@ def test_recheck_tells_what_cannot_be_read_any_more(
     assert elsewhere.run("recheck", str(shell.place / "leaks.json"), "--repo", str(shell.place)).out == done.out
     shell.run("stdin", "--report", "json:piped.json", stdin=b"T=" + keys["old"].key + b"\n")
     assert "it stood in standard input" in shell.run("recheck", "piped.json").out
+    planned = shell.run("recheck", "piped.json", "--plan")
+    assert planned.code == 0 and "would ask nobody" in planned.out and "it stood in standard input" in planned.out
 
 
 def test_recheck_without_the_repository_says_so(report: Path, shell: Asking, tmp_path: Path) -> None:
@@ -598,6 +600,101 @@ def test_recheck_finds_keys_in_messages(shell: Asking, repo: GitRepo, keys: dict
     shell.run("history", ".", "HEAD~1..HEAD", "--report", "json:leaks.json")
     done = shell.run("recheck", "leaks.json")
     assert (done.code, done.out.splitlines()[-1]) == (0, "Of 1 key: 1 ended since the report.")
+
+
+def recheck_of(shell: Asking, *words: str) -> tuple[int, str]:
+    """Exit code and output of a check of `leaks.json`, which holds no key."""
+    shell.check_files("leaks.json")
+    done = shell.run("recheck", "leaks.json", *words)
+    return done.code, done.out
+
+
+STILL = "Of 1 key: 1 still active."
+
+
+def test_recheck_of_a_text_that_is_there_once_more(shell: Asking, repo: GitRepo, keys: dict[str, Fake]) -> None:
+    text = b"A=1\nT=" + keys["active"].key + b"\n"
+    for words in (("stdin",), ("stdin", "--name", "build.log")):
+        shell.run(*words, "--report", "json:leaks.json", stdin=text)
+        code, out = recheck_of(shell)
+        assert code == 3 and "it stood in standard input: name a file with the same text with --text" in out
+        repo.write("again.txt", text)
+        code, out = recheck_of(shell, "--text", "again.txt")
+        assert code == 1 and STILL in out
+        repo.write("again.txt", b"A=1\n")
+        code, out = recheck_of(shell, "--text", "again.txt")
+        assert code == 3 and "the key does not stand in the text of --text" in out
+        assert recheck_of(shell, "--text", "nowhere.txt")[0] == 2
+
+
+def test_recheck_of_a_patch(shell: Asking, repo: GitRepo, keys: dict[str, Fake]) -> None:
+    name = keys["active"].key.decode()
+    repo.commit("a name", {f"{name}/new.txt": b"T=" + keys["active"].key + b"\n"})
+    patch = repo.git("format-patch", "-1", "--stdout")
+    mail = f"Subject: {name}\n\n{patch}".encode()
+    repo.write("change.patch", mail)
+    for where in ("-", "change.patch"):
+        shell.run("diff", where, "--report", "json:leaks.json", stdin=mail)
+        assert len(statuses((shell.place / "leaks.json").read_text())) == 2, "in the mail, and in what it adds"
+        code, out = recheck_of(shell, "--text", "change.patch")
+        assert code == 1 and STILL in out and "cannot be read" not in out
+        code, out = recheck_of(shell)
+        assert code == 1 and "name the patch's file with --text" in out, "the name stands in the repository, too"
+
+
+def test_recheck_of_names_of_branches(
+    shell: Asking, repo: GitRepo, keys: dict[str, Fake], github: GitHub
+) -> None:
+    key = keys["old"].key.decode()
+    github.known[key] = GENUINE
+    repo.git("branch", f"wip/{key}")
+    shell.run("history", "--report", "json:leaks.json")
+    repo.commit("it moves on", {"a.txt": "a\n"})
+    repo.git("branch", "-f", f"wip/{key}")
+    code, out = recheck_of(shell)
+    assert code == 1 and "refs/heads/wip/ghp_********" in out and "cannot be read" not in out
+    repo.git("branch", "-D", f"wip/{key}")
+    code, out = recheck_of(shell)
+    assert code == 1 and "no branch or tag here has it in its name any more" in out
+
+
+def test_recheck_of_names_of_files(shell: Asking, repo: GitRepo, keys: dict[str, Fake]) -> None:
+    """Those in the working tree, and those that are gone from it."""
+    key = keys["active"].key.decode()
+
+    repo.write(f"conf/a-{key}.txt", "x\n")
+    shell.run("files", "conf", "--report", "json:leaks.json")
+    assert STILL in recheck_of(shell)[1]
+    repo.commit("a name", {})
+    shell.run("history", ".", "HEAD~1..HEAD", "--report", "json:leaks.json")
+    repo.git("rm", "-q", "-r", "conf")
+    repo.commit("gone", {"other.txt": "y\n"})
+    code, out = recheck_of(shell)
+    assert code == 1 and STILL in out, "in the commit that brought it"
+    told = json.loads((shell.place / "leaks.json").read_text())
+    told["findings"] = [{**one, "history": None} for one in told["findings"]]
+    (shell.place / "leaks.json").write_text(json.dumps(told))
+    code, out = recheck_of(shell)
+    assert code == 3 and "no file here, in the index or in its commit has it in its name" in out
+
+
+def test_recheck_of_logs(shell: Asking, repo: GitRepo, keys: dict[str, Fake]) -> None:
+    repo.write("app.log", b"2026-01-01T00:00:00Z token=" + keys["active"].key + b"\n")
+    shell.run("logs", "app.log", "--report", "json:leaks.json")
+    assert STILL in recheck_of(shell)[1]
+    (repo.path / "app.log").rename(repo.path / "app.log.1")
+    code, out = recheck_of(shell)
+    assert code == 3 and "app.log:1: the file is not there any more: name the folder" in out
+    shell.run("logs", "-", "--report", "json:leaks.json", stdin=(repo.path / "app.log.1").read_bytes())
+    assert recheck_of(shell)[0] == 3
+    assert STILL in recheck_of(shell, "--text", "app.log.1")[1]
+
+
+def test_recheck_of_a_message_that_was_being_made(shell: Asking, repo: GitRepo, keys: dict[str, Fake]) -> None:
+    repo.write("MSG", b"use " + keys["active"].key + b"\n")
+    shell.run("hook", "run", "commit-msg", "MSG", "--report", "json:leaks.json")
+    code, out = recheck_of(shell)
+    assert code == 3 and "a commit that was being made: recheck a report of the history" in out
 
 
 def test_recheck_needs_the_identity_key_of_the_report(shell: Asking, github: GitHub) -> None:

@@ -12,7 +12,17 @@ from scanner.errors import SourceError, UsageError
 from scanner.identity import Identities
 from scanner.models import Finding
 from scanner.pipeline import scan
-from scanner.recheck import LARGEST, Entry, needs_repository, out_of_reach, places, read_report, recognised
+from scanner.recheck import (
+    LARGEST,
+    Entry,
+    Text,
+    needs_repository,
+    not_again,
+    out_of_reach,
+    places,
+    read_report,
+    recognised,
+)
 from scanner.sources.git import Git, open_repository
 
 
@@ -44,45 +54,42 @@ class Again:
     lost: Mapping[int, str]
 
     @classmethod
-    def of(cls, entries: tuple[Entry, ...], session: Session) -> Again:
-        """Reads all the places again; from the current folder."""
-        git, no_repository = _git(entries)
-        near = [
-            (number, entry) for number, entry in enumerate(entries)
-            if not out_of_reach(entry, session.rules, repository=git is not None)
-        ]  # fmt: skip
-        results = [scan(source, session.matcher) for source in places([entry for _, entry in near], git)]
+    def of(cls, entries: tuple[Entry, ...], session: Session, text: Text | None = None) -> Again:
+        """Reads all the places again; from the current folder. Raises SourceError when the text cannot be read."""
+        git = _git(entries)
+        far = [
+            out_of_reach(entry, session.rules, repository=git is not None, text=text is not None) for entry in entries
+        ]
+        near = [(number, entry) for number, entry in enumerate(entries) if not far[number]]
+        results = [scan(source, session.matcher) for source in places([entry for _, entry in near], git, text)]
         findings = [finding for result in results for finding in result.findings]
         identities = Identities(pepper=session.pepper, mask=session.matcher.mask)
         matched = recognised([entry for _, entry in near], findings, identities)
         found = {near[index][0]: finding for index, finding in matched.items()}
         unread = {item.what: item.reason for result in results for item in result.skipped}
         lost = {
-            number: _why(entry, session, unread, no_repository)
+            number: far[number] or _why(entry, unread)
             for number, entry in enumerate(entries) if number not in found
         }  # fmt: skip
         return cls(entries, found, lost)
 
 
-def _git(entries: Sequence[Entry]) -> tuple[Git | None, str]:
+def _git(entries: Sequence[Entry]) -> Git | None:
     if not needs_repository(entries):
-        return None, ""
+        return None
     try:
-        return open_repository(".").git, ""
-    except SourceError as error:
-        return None, str(error)
+        return open_repository(".").git
+    except SourceError:
+        return None
 
 
-def _why(entry: Entry, session: Session, unread: Mapping[str, str], no_repository: str) -> str:
-    far = out_of_reach(entry, session.rules, repository=not no_repository)
-    if far:
-        return far
+def _why(entry: Entry, unread: Mapping[str, str]) -> str:
     for what, reason in unread.items():
         if entry.object_id and entry.object_id in what:
             return f"it cannot be read: {reason}"
         if not entry.object_id and what == entry.path:
             return f"it cannot be read: {reason}"
-    return "the key does not stand there any more, or the report was made with another identity key"
+    return not_again(entry)
 
 
 def place_of(entry: Entry) -> str:

@@ -17,6 +17,7 @@ from scanner.models import Finding, ScanResult, Skipped
 from scanner.policy import LEAST, Decision, Exit, FailOn, Policy, answer_code, decide
 from scanner.recheck import (
     Entry,
+    Text,
     by_key,
 )
 from scanner.reports.interface import count
@@ -28,6 +29,8 @@ from scanner.reports.words import meaning
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("--repo", default=".", type=click.Path(),
               help="The repository, or the folder, that was scanned.  [default: the one here]")
+@click.option("--text", type=click.Path(path_type=Path), metavar="FILE",
+              help="A file with the same text, where the report was made of standard input or of a patch.")
 @click.option("--report", "reports", multiple=True, metavar="FORMAT[:PATH]",
               help="A report with what is known now: text, json, sarif, …; may be given several times.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say who would be asked, and ask nobody.")
@@ -39,6 +42,7 @@ from scanner.reports.words import meaning
 def recheck(
     report: Path,
     repo: str,
+    text: Path | None,
     reports: tuple[str, ...],
     only_plan: bool,
     extra: tuple[Path, ...],
@@ -55,6 +59,7 @@ def recheck(
     Examples:
       keysweep recheck leaks.json
       keysweep recheck leaks.json --report json:leaks-now.json
+      keysweep recheck leaks.json --text build.log
       keysweep recheck leaks.json --plan
     """
     wanted = Wanted(
@@ -62,12 +67,14 @@ def recheck(
         report=reports, quiet=quiet, verify=True, jobs=1,
     )  # fmt: skip
     session = Session(wanted)
-    entries = load_report(report)
+    entries, again_text = load_report(report), Text.of(text)
     with inside(repo):
-        again = Again.of(entries, session)
+        again = Again.of(entries, session, again_text)
     if only_plan:
         plan = session.asking.plan(list(again.found.values())) if session.asking else None
         click.echo(shown(plan) if plan else "", nl=False)
+        for line in _lost(again, session.matcher.mask):
+            click.echo(line)
         return int(Exit.OK)
     answered, decision = _ask(again, session)
     if not (reports and session.reports_to_output):
@@ -114,16 +121,20 @@ def _page(again: Again, answered: Mapping[int, Finding], mask: Callable[[str], s
             yield f"{title}: {count(len(groups[state]), 'key')}"
         for numbers in groups[state]:
             yield from _block([again.entries[number] for number in numbers], answered[numbers[0]], mask)
+    yield from _lost(again, mask)
+    counts = ", ".join(f"{len(groups[state]):,} {title}" for state, title in _TITLES.items() if groups[state])
+    lost = f"{count(len(again.lost), 'finding')} cannot be read any more" if again.lost else ""
+    told = "; ".join(part for part in (counts, lost) if part)
+    yield f"Of {count(sum(map(len, groups.values())), 'key')}: {told or 'nothing to ask'}."
+
+
+def _lost(again: Again, mask: Callable[[str], str]) -> Iterator[str]:
     if again.lost:
         yield f"cannot be read any more: {count(len(again.lost), 'finding')}"
     for number, reason in again.lost.items():
         entry = again.entries[number]
         what = f"{_safe(entry.key, mask)} [{_safe(entry.rule, mask)}] {_safe(place_of(entry), mask)}"
         yield f"  {what}: {_safe(reason, mask)}"
-    counts = ", ".join(f"{len(groups[state]):,} {title}" for state, title in _TITLES.items() if groups[state])
-    lost = f"{count(len(again.lost), 'finding')} cannot be read any more" if again.lost else ""
-    told = "; ".join(part for part in (counts, lost) if part)
-    yield f"Of {count(sum(map(len, groups.values())), 'key')}: {told or 'nothing to ask'}."
 
 
 def _state(entry: Entry, finding: Finding) -> str:

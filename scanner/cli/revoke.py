@@ -19,6 +19,8 @@ _PATH = click.Path(path_type=Path)
               help="The keys of a JSON report, instead of one on standard input.")
 @click.option("--repo", default=".", type=click.Path(),
               help="With --report: the repository, or the folder, that was scanned.  [default: the one here]")
+@click.option("--text", type=_PATH, metavar="FILE",
+              help="With --report: a file with the same text, where it was made of standard input or of a patch.")
 @click.option("--rule", "rule_id", default="", metavar="RULE",
               help="Whose key it is, where several rules fit; with --report: only keys of this rule.")
 @click.option("--part", "parts", multiple=True, metavar="NAME=VALUE",

@@ -24,6 +24,7 @@ from scanner.handover import Handover, KeyCommand, KeyFile
 from scanner.identity import Identities
 from scanner.models import Finding, Secret
 from scanner.policy import Exit
+from scanner.recheck import Text
 from scanner.recognition import recognise
 from scanner.reports.interface import count
 from scanner.reports.text_safety import printable
@@ -107,8 +108,9 @@ class Run:
         if rule_id:
             self._session.rules.get(rule_id)
             entries = tuple(entry for entry in entries if entry.rule == rule_id)
+        text = Text.of(self._options["text"])
         with inside(self._wanted.repo):
-            again = Again.of(entries, self._session)
+            again = Again.of(entries, self._session, text)
         lost = [f"{place_of(again.entries[number])}: {reason}" for number, reason in again.lost.items()]
         if not entries:
             lost = [f"{path}: there is no key in it{f' of rule {rule_id}' if rule_id else ''}"]
