@@ -105,14 +105,15 @@ def sequential(value: bytes) -> int:
 
 def truncation(candidate: Candidate) -> str:
     """A key that was cut or masked by its writer: `abcd...`, `abcd…`, `abcd****`."""
-    cut = _CUT.match(candidate.after) is not None
+    cut = cut_behind(candidate.after) is not None
     inside = b"..." in candidate.secret or b"***" in candidate.secret or b"\xe2\x80\xa6" in candidate.secret
     return "it was cut or masked where it was written" if cut or inside else ""
 
 
-_CUT = re.compile(
+cut_behind = re.compile(
     rb"[:._/\-]?(?:\.\.\.|\xe2\x80\xa6|\*\*\*|\xe2\x80\xa2\xe2\x80\xa2|\[\.\.\.\]|\\u2026|&hellip;)|[!-~]{0,8}\*{8}"
-)
+).match
+"""Behind a key: a sign that it was cut or masked by its writer."""
 
 DEFAULTS: dict[str, Check] = {
     "placeholder": placeholder,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from scanner.own_keys import Key
+
+_start = itemgetter(0)
 
 Event = tuple[int, int]
 """A keyword stands somewhere: the offset, and the keyword's number."""
@@ -51,19 +55,17 @@ class Place:
             found = signs[self._sign]
         return found
 
-    def only_keys(self, stop: int) -> bool:
-        """Whether nothing but keys is before a place."""
+    def other(self, end: int) -> int:
+        """The first that is no key and before a place; the place when there is none. Behind `next`."""
         events, signs = self._events, self._signs
-        return (self._event >= len(events) or events[self._event][0] >= stop) and (
-            self._sign >= len(signs) or signs[self._sign] >= stop
-        )
+        if self._event < len(events) and events[self._event][0] < end:
+            end = events[self._event][0]
+        return min(end, signs[self._sign]) if self._sign < len(signs) else end
 
     def keys_before(self, stop: int) -> list[Key]:
         """The keys from here to a place."""
-        end = self._key
-        while end < len(self._keys) and self._keys[end].start < stop:
-            end += 1
-        return self._keys[self._key : end]
+        first = self._key
+        return self._keys[first : bisect_left(self._keys, stop, first, key=_start)]
 
     def events_before(self, stop: int) -> list[Event]:
         """The keywords from here to a place."""

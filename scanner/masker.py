@@ -25,7 +25,7 @@ from scanner.look import Event, Look, Place
 from scanner.mask_report import Report
 from scanner.own_keys import Key, blanked
 from scanner.rule import RuleSet, load_rules
-from scanner.stretch import LOOK_BACK, Hidden, Stretches
+from scanner.stretch import LOOK_BACK, Hidden, Stretches, simple
 from scanner.worth import NEXT
 
 LONGEST = 512 * 1024
@@ -165,14 +165,15 @@ class Masker:
                 if nearest < 0 or nearest >= end:
                     at = end
                     break
+                other = ways.other(end)
+                bound = end if other == end else data.rfind(b"\n", at, other) + 1
+                if nearest < bound:
+                    at = simple(data, at, bound, ways.keys_before(bound), hidden)
+                    nearest = ways.next(at)
+                    if nearest < 0 or nearest >= end:
+                        at = end
+                        break
                 at = data.rfind(b"\n", at, nearest) + 1 or at
-                stop = data.find(b"\n", nearest, end) + 1 or end
-                if ways.only_keys(stop):
-                    simple = self._stretches.simple(data, at, stop, ways.keys_before(stop))
-                    if simple is not None:
-                        hidden += simple
-                        at = stop
-                        continue
             low = max(0, at - LOOK_BACK)
             stop = self._end_of_stretch(at, end, ways, final=final)
             if stop < 0:
@@ -239,7 +240,7 @@ class Masker:
         data, report = self._data, self.report
         at = counted = self._start
         at += self._sent
-        self._sent = 0
+        self._sent = max(0, at - end)  # none of it may be decided yet
         for one in hidden:
             if one.end <= at:
                 continue

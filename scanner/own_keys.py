@@ -6,9 +6,10 @@ A log that holds keys holds the same ones over and over, and a rule's checks cos
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
 
+from scanner.checks import cut_behind
 from scanner.models import Confidence
 from scanner.pattern.unfinished import may_cross, unfinished
 from scanner.probe import AROUND, Attempt, Probe
@@ -47,7 +48,12 @@ class Key(NamedTuple):
 
 def in_order(keys: list[Key]) -> list[Key]:
     """The keys by place, each once."""
-    if len(keys) < 2:
+    before = -1
+    for key in keys:
+        if key[0] <= before:
+            break
+        before = key[0]
+    else:
         return keys
     keys.sort(key=_place)
     return [
@@ -70,51 +76,96 @@ def own_format(probe: Probe, keyword: Keyword) -> bool:
     return not (may_cross(rule.pattern) and unfinished(rule.pattern).crosses)
 
 
+class _Way:
+    """How one rule's keys are found at one of its keywords. What is said of a key by itself is remembered."""
+
+    def __init__(self, probe: Probe, keyword: Keyword) -> None:
+        self._probe, self._keyword = probe, keyword
+        rule = probe.rule
+        self.pattern = _bounded(rule)
+        self.low = keyword.low if keyword.low == keyword.high else -1
+        self.left = frozenset(
+            value for value in range(256) if rule.left and re.match(f"[{rule.left}]".encode("ascii"), bytes([value]))
+        )
+        self.plain = self.low >= 0 and "score" not in dict(rule.checks)
+        self.verdicts: dict[bytes, Key] = {}
+
+    def alone(self, value: bytes) -> Key:
+        """What is said of a match in plain surroundings, which can only speak against it: a key whose places count from
+        its beginning; `_NONE`; or `_NEAR` for what has to be looked at where it stands."""
+        keys = list(self._confirmed(value, self.low))
+        whole = len(keys) == 1 and keys[0][:2] == (0, len(value))
+        found = keys[0] if whole else _NEAR if keys else _NONE
+        self.verdicts[value] = found
+        return found
+
+    def across(self, data: bytes, at: int, end: int) -> re.Match[bytes] | None:
+        """The first match that holds the keyword at `at`."""
+        if self.low >= 0:
+            return self.pattern.match(data, at - self.low, end) if at >= self.low else None
+        return _across(self.pattern, self._keyword, data, at, min(end, at + self._probe.rule.most + 1))
+
+    def closely(self, data: bytes, at: int, end: int, hit: re.Match[bytes]) -> Iterator[Key]:
+        """The keys where they stand, with what stands around them."""
+        begin, stop = hit.span()
+        base = begin - AROUND if begin > AROUND else 0
+        line = data.find(b"\n", stop, min(stop + AROUND, end))
+        near = data[base : line + 1 if line >= 0 else min(stop + AROUND, end)]
+        for key in self._confirmed(near, at - base):
+            yield key.moved(base)
+
+    def _confirmed(self, data: bytes, at: int) -> Iterator[Key]:
+        probe = self._probe
+        for one in probe.attempts(data, self._keyword, at, {}):
+            if next(probe.objections(data, one), None) is None or probe.sample(data, one):
+                yield Key(one.start, one.end, one.secret_start, one.secret_end, one.rule, one.environment)
+
+
 class OwnKeys:
     """Finds the keys that a keyword of such a rule begins."""
 
     def __init__(self, owners: Owners) -> None:
-        self._ways = [
-            (_bounded(probe.rule), keyword.low == keyword.high, probe, keyword)
-            for probe, keyword in owners
-        ]
-        self._verdicts: dict[tuple[bytes, int], list[Sequence[Key] | None]] = {}
+        self._ways = [_Way(probe, keyword) for probe, keyword in owners]
+        self._plain = [(way.pattern.match, way.low, way.left, way.verdicts, way) for way in self._ways if way.plain]
+        self._others = [way for way in self._ways if not way.plain]
+        self._most = REMEMBERED // len(self._ways)
 
-    def find(self, data: bytes, at: int, end: int) -> Sequence[Key]:
-        """The keys around the keyword at `at`; nothing behind `end` is looked at."""
-        found: list[Key] = []
-        for number, (pattern, fixed, probe, keyword) in enumerate(self._ways):
-            if fixed:
-                hit = pattern.match(data, at - keyword.high, end) if at >= keyword.high else None
-            else:
-                hit = _across(pattern, keyword, data, at, min(end, at + probe.rule.most + 1))
+    def find(self, data: bytes, at: int, end: int, found: list[Key]) -> None:
+        """Adds the keys around the keyword at `at` to what was found; nothing behind `end` is looked at."""
+        for match, low, left, verdicts, way in self._plain:
+            hit = match(data, at - low, end) if at >= low else None
             if hit is None:
                 continue
-            begin = hit.start()
-            base = begin - AROUND if begin > AROUND else 0
-            stop = hit.end()
-            line = data.find(b"\n", stop, min(stop + AROUND, end))
-            near = data[base : line + 1 if line >= 0 else min(stop + AROUND, end)]
-            verdict = self._verdict(number, probe, keyword, near, at - base)
-            found += [
-                Key(one[0] + base, one[1] + base, one[2] + base, one[3] + base, one[4], one[5]) for one in verdict
-            ]
-        return found
+            value = hit.group()
+            key = verdicts.get(value)
+            if key is None:
+                if len(verdicts) >= self._most:
+                    verdicts.clear()
+                key = way.alone(value)
+            if key is _NONE:
+                continue
+            begin, stop = hit.span()
+            before = data[begin - 2 : begin] if begin > 1 else data[:begin]
+            if (
+                key is _NEAR
+                or (before and before[-1] in left)
+                or before[-1:] in _OPENS
+                or before == b"%="
+                or cut_behind(data, stop, stop + AROUND)
+            ):
+                found += way.closely(data, at, end, hit)
+            else:
+                found.append(Key(begin, stop, begin + key[2], begin + key[3], key[4], key[5]))
+        for way in self._others:
+            hit = way.across(data, at, end)
+            if hit is not None:
+                found += way.closely(data, at, end, hit)
 
-    def _verdict(self, number: int, probe: Probe, keyword: Keyword, near: bytes, at: int) -> Sequence[Key]:
-        known = self._verdicts.get((near, at))
-        if known is None:
-            if len(self._verdicts) >= REMEMBERED // len(self._ways):
-                self._verdicts.clear()
-            known = self._verdicts[near, at] = [None] * len(self._ways)
-        verdict = known[number]
-        if verdict is None:
-            verdict = known[number] = [
-                Key(one.start, one.end, one.secret_start, one.secret_end, one.rule, one.environment)
-                for one in probe.attempts(near, keyword, at, {})
-                if probe.sample(near, one) or next(probe.objections(near, one), None) is None
-            ]
-        return verdict
+
+_NONE = Key(0, 0, 0, 0, cast("Rule", None))
+_NEAR = Key(0, 0, 0, 0, cast("Rule", None))
+_OPENS = frozenset((b"{", b"(", b"<"))
+"""Behind one of these (or `%=`) a key may be a reference: looked at where it stands; see `checks.reference`."""
 
 
 def _bounded(rule: Rule) -> re.Pattern[bytes]:

@@ -175,10 +175,11 @@ class Probe:
                 continue  # looking for its name costs ten times as much
             for attempt in self._accept(data, found):
                 name = naming.assigned_name(data, attempt.start)
-                if name is not None and self._name_fits(name):
+                if name is not None and self.name_fits(name):
                     yield replace(attempt, name=name)
 
-    def _name_fits(self, name: bytes) -> bool:
+    def name_fits(self, name: bytes) -> bool:
+        """Whether a value of that name may be one of the rule's, which is known by its context."""
         plain = name.lower()
         if self.rule.names:
             return any(word.encode() in plain for word in self.rule.names)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from scanner import decode
 from scanner.colours import Plain
@@ -26,7 +26,7 @@ from scanner.prefilter.choice import prefilter
 from scanner.probe import Probe, Windows
 from scanner.rule import Keyword, Rule, RuleSet
 from scanner.tables import Owners, Tables
-from scanner.worth import FAR, NEXT, Worth, crosses, spans_lines
+from scanner.worth import FAR, NEXT, Sight, Worth, crosses, spans_lines
 
 LOOK_BACK = 4096
 """How many bytes before a stretch are looked at."""
@@ -34,8 +34,7 @@ LOOK_BACK = 4096
 _NEAR = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """Bytes that are not shown, what for (a rule's id), and what stands in their place."""
 
     start: int
@@ -76,17 +75,19 @@ class Stretches:
     def look(self, data: bytes, start: int, end: int) -> Look:
         """Looks at data[start:end], whole lines (or all there is); nothing behind it matters."""
         seen = Look()
+        keys: list[Key] = []
         rest: list[tuple[int, int]] = []
         hits, own, others = self._prefilter(data, start, end), self._own, self._rest
         for number, at in hits:
             found = own[number]
             if found is not None:
-                seen.keys += found.find(data, at, end)
+                found.find(data, at, end, keys)
             if others[number]:
                 rest.append((at, number))
-        seen.keys = in_order(seen.keys)
+        seen.keys = in_order(keys)
         blank = blanked(data, seen.keys)
-        seen.events = [event for event in rest if self._calls_for(event[1], data, blank, event[0], end)]
+        sight = Sight(data, blank, end)
+        seen.events = [(at, number) for at, number in rest if self._calls_for(number)(sight, at)]
         seen.events.sort()
         seen.signs = self._signs(blank, start, end)
         if self._known:
@@ -117,12 +118,12 @@ class Stretches:
         keywords = any(True for _ in self._prefilter(said, 0, len(said)))
         return keywords or b"\0" in said or any(True for _ in decode.signs(said, 0, len(said)))
 
-    def _calls_for(self, number: int, data: bytes, blank: bytes, at: int, end: int) -> bool:
+    def _calls_for(self, number: int) -> Worth:
         worth = self._worth.get(number)
         if worth is None:
             rest = self._rest[number]
             worth = self._worth[number] = Worth(rest[0][1].text.encode(), rest, self._sees_keys)
-        return worth(data, blank, at, end)
+        return worth
 
     def _sees_keys(self, rule: Rule) -> bool:
         """Whether a rule has to see known keys: its secret takes up lines, in which something may look like one, or one
@@ -142,7 +143,10 @@ class Stretches:
             start, end = whole.span("secret") if whole is not None else (0, 0)
             for number, at in hits:
                 own = self._own[number]
-                if own is not None and any(not start <= key.start < end for key in own.find(made, at, len(made))):
+                keys: list[Key] = []
+                if own is not None:
+                    own.find(made, at, len(made), keys)
+                if any(not start <= key.start < end for key in keys):
                     return True
         return False
 
@@ -156,21 +160,6 @@ class Stretches:
             found += self._coloured(data, first)
         found += [Hidden(start, end, name) for start, end, name in self._known.find(data, 0, len(data)) if end > first]
         return _merged(found, first)
-
-    def simple(self, data: bytes, first: int, end: int, keys: Sequence[Key]) -> list[Hidden] | None:
-        """The same as `hidden` for data[first:end] in which there are keys and nothing else to look at; None when they
-        overlap."""
-        found: list[Hidden] = []
-        last = first
-        for key in keys:
-            if key.start < last:
-                return None
-            last = key.end
-            found.append(Hidden(key.secret_start, key.secret_end, key.rule.id))
-            secret = data[key.secret_start : key.secret_end]
-            if data.find(secret, key.secret_end, end) >= 0 or data.find(secret, first, key.secret_end - 1) >= 0:
-                return None
-        return found
 
     def _hits(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> list[Hit]:
         hits = [
@@ -324,6 +313,30 @@ class Stretches:
                 found = partial.match(text, start) if keyword.low == keyword.high else partial.search(text, start)
                 if found is not None and (every or not nothing_new(blank, found.secret_start, found.secret_end)):
                     yield found
+
+
+def simple(data: bytes, first: int, end: int, keys: Sequence[Key], found: list[Hidden]) -> int:
+    """Adds what `hidden` says of the lines data[first:end], in which are keys and nothing else to look at. Returns
+    where the first line begins in which keys overlap or a secret stands again, of which nothing is said; or the end."""
+    line = stop = first
+    done = kept = len(found)
+    for start, last, secret_start, secret_end, rule, _ in keys:
+        if start >= stop:
+            done = len(found)
+            line = data.rfind(b"\n", stop, start) + 1 or stop
+            stop = data.find(b"\n", secret_end, end) + 1 or end
+            kept = line
+        secret = data[secret_start:secret_end]
+        if (
+            start < kept
+            or data.find(secret, secret_end, stop) >= 0
+            or data.find(secret, line, secret_end - 1) >= 0
+        ):
+            del found[done:]
+            return line
+        kept = last
+        found.append(Hidden(secret_start, secret_end, rule.id))
+    return end
 
 
 def _one_order(views: Iterable[decode.View]) -> Iterator[decode.View]:

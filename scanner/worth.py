@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from scanner.checks import Candidate, Check, build
-from scanner.naming import assigned_name, stands_as_word
-from scanner.own_keys import nothing_new
+from scanner.naming import LOOK_BACK, assigned_name, stands_as_word
+from scanner.own_keys import FILLER, nothing_new
+from scanner.pattern.tree import every, parse, width
 from scanner.pattern.unfinished import Unfinished, may_cross, unfinished
 from scanner.probe import LINE_REACH, NEXT_REACH, Probe, Windows
-from scanner.rule import Rule
+from scanner.rule import Keyword, Rule
 from scanner.tables import Owners
 
 NEXT = LINE_REACH + NEXT_REACH
@@ -38,11 +40,28 @@ def spans_lines(rule: Rule) -> bool:
     return may_cross(rule.pattern) and unfinished(rule.pattern).secret_crosses
 
 
+_GRID = 512
+"""Words on a line that is longer than their reach share what is looked at, cut at multiples of this."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """One look at some lines, known as far as `end`: the data, and the same without the keys that are known already.
+    What is found out in one look is kept: many words on a line cost little more than one."""
+
+    data: bytes
+    blank: bytes
+    end: int
+    windows: Windows = field(default_factory=dict)
+    given: dict[tuple[object, int, int], bool] = field(default_factory=dict)
+    passed: dict[tuple[str, int, int], bool] = field(default_factory=dict)
+
+
 class Worth:
     """One keyword of one or many rules, of which some must see known keys, too: they stand in their own."""
 
     def __init__(self, text: bytes, owners: Owners, sees_keys: Callable[[Rule], bool]) -> None:
-        self._text = text
+        self._size = len(text)
         self._whole = [owner for owner in owners if sees_keys(owner[0].rule)]
         self._crossing: list[tuple[Unfinished, int, bool, bool]] = []
         self._moving: list[tuple[re.Pattern[bytes], int, int, bool]] = []
@@ -61,15 +80,16 @@ class Worth:
                 pattern = re.compile(_unnamed(rule.pattern).encode("ascii"))
                 self._moving.append((pattern, keyword.high, len(text) + rule.most + 1, over))
         self._fixed = [(low, re.compile("|".join(texts).encode("ascii")).match) for low, texts in fixed.items()]
-        contexts = [owner for owner in owners if owner[0].rule.context]
-        self._known = [owner for owner in contexts if owner[0].rule.provider != BROAD]
-        values = dict.fromkeys(_unnamed(probe.rule.pattern) for probe, _ in self._known)
-        self._values = re.compile("|".join(values).encode("ascii")).search if values else None
-        self._broad = _broad(tuple(probe for probe, _ in contexts if probe.rule.provider == BROAD))
+        contexts = tuple(owner for owner in owners if owner[0].rule.context)
+        broad = tuple(owner for owner in contexts if owner[0].rule.provider == BROAD)
+        known = tuple(owner for owner in contexts if owner[0].rule.provider != BROAD)
+        self._broad = broad, _broad(tuple(probe for probe, _ in broad))
+        self._known = known, _values(tuple(dict.fromkeys(probe.rule.pattern for probe, _ in known)))
+        self._contexts = bool(contexts)
 
-    def __call__(self, data: bytes, blank: bytes, at: int, end: int) -> bool:
-        """Whether the keyword at `at` could make something secret; `blank` is the data without the keys that are known
-        already; lines are known as far as `end`."""
+    def __call__(self, sight: Sight, at: int) -> bool:
+        """Whether the keyword at `at` could make something secret."""
+        blank = sight.blank
         for low, match in self._fixed:
             if at >= low and match(blank, at - low) is not None:
                 return True
@@ -78,17 +98,16 @@ class Worth:
             low = low if over else max(low, blank.rfind(b"\n", low, at) + 1)
             if pattern.search(blank, low, at + most) is not None:
                 return True
-        if self._crossing and self._goes_on(blank, at, end):
+        if self._crossing and self._goes_on(blank, at, sight.end):
             return True
-        if self._whole and self._new(data, blank, at, end):
+        if self._whole and self._new(sight, at):
             return True
-        if self._values is None and self._broad is None:
-            return False
-        return stands_as_word(blank, at, at + len(self._text)) and self._value_near(blank, at, end)
+        return self._contexts and stands_as_word(blank, at, at + self._size) and self._value_near(sight, at)
 
-    def _new(self, data: bytes, blank: bytes, at: int, end: int) -> bool:
+    def _new(self, sight: Sight, at: int) -> bool:
         """Whether a rule that must see known keys, too, sees more there, or may when more comes."""
-        line = data.find(b"\n", at, end) + 1
+        data, blank = sight.data, sight.blank
+        line = data.find(b"\n", at, sight.end) + 1
         if line == 0:
             return True
         for probe, keyword in self._whole:
@@ -117,75 +136,153 @@ class Worth:
                 return True
         return False
 
-    def _value_near(self, data: bytes, at: int, end: int) -> bool:
-        """Whether a value that fits stands on the word's line or the next, given to a name that fits."""
-        begin = max(data.rfind(b"\n", max(0, at - LINE_REACH), at) + 1, at - LINE_REACH, 0)
-        line = data.find(b"\n", at, end)
-        last = data.find(b"\n", line + 1, end) if line >= 0 else -1
-        if last < 0 or data[last - 1 : last] in (b"\\", b"\r"):
-            if at + NEXT >= end:
+    def _value_near(self, sight: Sight, at: int) -> bool:
+        """Whether a value that passes stands on the word's line or the next, given to a name that fits."""
+        blank = sight.blank
+        first = max(0, at - LINE_REACH - LOOK_BACK)
+        begin = blank.rfind(b"\n", first, at) + 1 or first - first % _GRID
+        line = blank.find(b"\n", at, sight.end)
+        last = blank.find(b"\n", line + 1, sight.end) if line >= 0 else -1
+        if last < 0 or blank[last - 1 : last] in (b"\\", b"\r"):
+            if at + NEXT >= sight.end:
                 return True
             last = at + NEXT
-        last = min(last, at + NEXT) + 1
-        if self._broad is not None and self._broad.near(data, begin, last):
-            return True
-        if self._values is None or self._values(data, begin, last) is None:
+        if last >= at + NEXT:
+            last = min(sight.end - 1, at + NEXT + _GRID - (at + NEXT) % _GRID)
+        last += 1
+        if not self._could_be(sight, begin, last):
             return False
-        known: Windows = {}
-        return any(next(probe.attempts(data, keyword, at, known), None) is not None for probe, keyword in self._known)
+        owners = (*self._broad[0], *self._known[0])
+        if any(_passes(sight, owner, at) for owner in owners):
+            return True
+        # For the line behind it the keys on the word's own line are text like any other, and part of names.
+        seen = 0 <= line < last and FILLER in blank[max(0, begin - LOOK_BACK) : line]
+        return seen and self._could_be(sight, line + 1, last)
+
+    def _could_be(self, sight: Sight, begin: int, end: int) -> bool:
+        """A quick look whether a value that fits stands in a stretch."""
+        broad, values = self._broad[1], self._known[1]
+        return (broad is not None and broad.near(sight, begin, end)) or (
+            values is not None and values.stand_in(sight.blank, begin, end)
+        )
+
+
+def _passes(sight: Sight, owner: tuple[Probe, Keyword], at: int) -> bool:
+    """Whether a context rule finds a value for its word at `at` that its checks let pass."""
+    probe, keyword = owner
+    for one in probe.attempts(sight.blank, keyword, at, sight.windows):
+        place = probe.rule.id, one.start, one.end
+        passed = sight.passed.get(place)
+        if passed is None:
+            passed = bool(probe.sample(sight.data, one)) or next(probe.objections(sight.data, one), None) is None
+            sight.passed[place] = passed
+        if passed:
+            return True
+    return False
+
+
+class _Values:
+    """Values of formats of their own: as long runs of certain characters, and as what they are."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        trees = [parse(pattern) for pattern in patterns]
+        held = frozenset[int]().union(*(every(tree, True) for tree in trees))
+        self._shapes = bytes(0x61 if value in held else 0x20 for value in range(256))
+        self._run = b"a" * min(width(tree)[0] for tree in trees)
+        self._search = re.compile("|".join(map(_unnamed, patterns)).encode("ascii")).search
+
+    def stand_in(self, data: bytes, begin: int, end: int) -> bool:
+        """Whether one of them stands in data[begin:end]."""
+        return self._run in data[begin:end].translate(self._shapes) and self._search(data, begin, end) is not None
+
+
+@lru_cache(maxsize=1024)
+def _values(patterns: tuple[str, ...]) -> _Values | None:
+    return _Values(patterns) if patterns else None
 
 
 class _Broad:
     """Rules whose values look like any word, so that their names decide. What is said of a line is said once."""
 
     def __init__(self, probes: tuple[Probe, ...]) -> None:
-        self._ways = [
-            (re.compile(probe.rule.pattern.encode("ascii")), _needs(probe), _words(probe)) for probe in probes
-        ]
-        self._data = b""
-        self._answers: dict[int, bool] = {}
+        self._ways = [_Way(probe) for probe in probes]
 
-    def near(self, data: bytes, begin: int, end: int) -> bool:
-        """Whether a value on the lines of data[begin:end] may be given to a name that fits."""
-        if data is not self._data:
-            self._data, self._answers = data, {}
-        answers = self._answers
+    def near(self, sight: Sight, begin: int, end: int) -> bool:
+        """Whether a value on the lines of a stretch may be given to a name that fits."""
+        data, answers = sight.blank, sight.given
         at = begin
         while at < end:
             line = data.find(b"\n", at, end) + 1 or end
-            answer = answers.get(at)
+            answer = answers.get((self, at, line))
             if answer is None:
-                answer = answers[at] = any(_given(data, at, line, *way) for way in self._ways)
+                answer = answers[self, at, line] = any(way.given(data, at, line) for way in self._ways)
             if answer:
                 return True
             at = line
         return False
 
 
-def _given(
-    data: bytes, begin: int, end: int, pattern: re.Pattern[bytes], needs: Check | None, words: list[bytes]
-) -> bool:
-    """Whether a value in data[begin:end], a line, may be given to a name with one of the words in it."""
-    plain = data[begin:end].lower()
-    first = begin + min([at for word in words if (at := plain.find(word)) >= 0] or [end])
-    if data[max(0, begin - 3) : begin].rstrip()[-1:] in _LEADS_ON or any(word in plain for word in _SAYS_NOTHING):
-        first = begin
-    for found in pattern.finditer(data, begin, end):
-        start = found.start("secret")
-        if start <= first and first > begin:
-            continue
-        if needs is not None and needs(Candidate(found.group("secret"), b"")):
-            continue
-        name = assigned_name(data, start)
-        if name is not None and any(word in name.lower() for word in words):
-            return True
-    return False
+class _Way:
+    """How a value of one such rule is given to a name."""
 
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        value = re.compile(probe.rule.pattern.encode("ascii"))
+        self._search, self._value, self._least = value.search, value.match, probe.rule.least
+        self._needs = _needs(probe)
+        name = b"((?:%s)[a-z0-9_.\\-]{0,80}|%s(?![a-z0-9_.\\-]))" % (_words(probe), _SAYS_NOTHING)
+        self._names = re.compile(name + _GLUE, re.DOTALL).search
+
+    def given(self, data: bytes, begin: int, end: int) -> bool:
+        """Whether a value in data[begin:end], a line, may be given to a name that fits: it stands right behind one, or
+        at the beginning of the line when the one before leads on to it."""
+        plain = data[begin:end].lower()
+        if data[max(0, begin - 16) : begin].rstrip()[-1:] in _LEADS_ON:
+            found = _BEGINNING.match(plain)
+            if found is not None and self._stands(data, begin, begin + found.end(), end):
+                return True
+        found = self._names(plain)
+        while found is not None:
+            name = found.end(1)
+            if found.end() > name and self._stands(data, begin + name + 1, begin + found.end(), end):
+                return True
+            found = self._names(plain, name)
+        return False
+
+    def _stands(self, data: bytes, first: int, last: int, end: int) -> bool:
+        """Whether a value that is given to a name begins somewhere in data[first:last], or there."""
+        if self._search(data, first, min(end, last + self._least)) is None:
+            return False
+        for start in range(first, last + 1):
+            found = self._value(data, start, end)
+            if found is None:
+                continue
+            at = found.start("secret")
+            if self._needs is not None and self._needs(Candidate(found.group("secret"), b"")):
+                continue
+            name = assigned_name(data, at)
+            if name is not None and self._probe.name_fits(name):
+                return True
+        return False
+
+
+_PREFIXES = (
+    b"string::from|geniekey|api-?key|splunk|string|digest|bearer|bytes|basic|token|oauth|ssws|str|bot|key|rb|br|[bruf]"
+)
+_BETWEEN = rb"[\s\\\"'`\]:=>\-?|<+,(\[@$]"
+_GLUE = (
+    rb"(?:\??\s{0,2}:\s{0,2}(?:&|'static |mut |\[|option<|readonly ){0,3}[a-z_][a-z0-9_.\-]{0,80}(?=[^\n]{0,64}=))?"
+    rb"(?:[^<>\"'\n]{0,40}>)?%s{0,64}(?:(?:%s)%s{0,16}){0,3}" % (_BETWEEN, _PREFIXES, _BETWEEN)
+)
+"""What may stand between a name and its value, in lower case; see `naming.assigned_name`. As much as there is of it."""
+
+_BEGINNING = re.compile(rb"%s{0,64}(?:[a-z_][a-z0-9_.\-]{0,80})?" % _BETWEEN + _GLUE)
+"""The same at the beginning of a line."""
 
 _LEADS_ON = frozenset(bytes([value]) for value in b"=:>,([|+-\\\"'`?<")
 """What a line ends with whose name may have its value on the next."""
 
-_SAYS_NOTHING = (b"val", b"default", b"string", b"content", b"data", b"const", b"let", b"export", b"env", b"var")
+_SAYS_NOTHING = b"(?:value|val|default|string|content|data|var|const|let|export|env)"
 """Names that say nothing: what the value is called may stand before them, on another line."""
 
 
@@ -200,16 +297,21 @@ def _needs(probe: Probe) -> Check | None:
 
 
 _SECRETISH = (
-    "key", "token", "secret", "pass", "pwd", "auth", "cred", "bearer", "private", "signing", "pat", "dsn", "webhook",
-    "licen", "session", "cookie", "jwt", "api", "_sk", "connection",
+    "key", "token", "secret", "pass", "pwd", "auth", "cred", "bearer", "private", "signing", "dsn", "webhook", "licen",
+    "session", "cookie", "jwt", "connection",
 )  # fmt: skip
-"""What of a name that sounds secret is in it (see `naming.sounds_secret`)."""
+"""What of a name that sounds secret is in it (see `naming.sounds_secret`) ..."""
+
+_WHOLE_WORDS = rb"(?<![a-ln-z0-9])(?:pat|api)(?![a-z0-9_])|_sk(?![a-z0-9_])"
+"""... if none of these is: whole words, before which the end of a colour's code may stand."""
 
 
-def _words(probe: Probe) -> list[bytes]:
+def _words(probe: Probe) -> bytes:
     """One of these is in every name whose value the rule takes."""
     words = set(probe.rule.names) or {*_SECRETISH, *(keyword.text for keyword in probe.rule.keywords)}
-    return sorted(word.encode() for word in words if not any(other != word and other in word for other in words))
+    least = sorted(word for word in words if not any(other != word and other in word for other in words))
+    told = b"|".join([re.escape(word.encode()) for word in least])
+    return told if probe.rule.names else told + b"|" + _WHOLE_WORDS
 
 
 @lru_cache(maxsize=4096)
@@ -223,4 +325,4 @@ def _unnamed(pattern: str) -> str:
     return "(?:" + re.sub(r"\(\?P<[a-z]+>", "(?:", pattern) + ")"
 
 
-__all__ = ["BROAD", "FAR", "NEXT", "Worth", "crosses", "spans_lines"]
+__all__ = ["BROAD", "FAR", "NEXT", "Sight", "Worth", "crosses", "spans_lines"]
