@@ -65,7 +65,8 @@ def signs(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes | None
             done += 2 if data.startswith(b"==", done) else data.startswith(b"=", done)
             run = data[begin:done]
             view = _unpack(run, begin, done)
-            if 48 <= len(run) <= 128 and (view is not None or len(run) % 2) and _LINE_END.match(data, done, end):
+            lined = _LINED <= len(run) <= _WIDEST and (view is not None or len(run) % 2)
+            if lined and _LINE_END.match(data, done, end):
                 yield begin, None
             elif view is not None:
                 yield begin, view.data
@@ -83,7 +84,7 @@ def wrapped(data: bytes, start: int, width: int) -> int:
         return 0
     begin, stop = max(start, _edge(data, end.start(), -1)), end.start()
     length = stop - begin
-    if not 48 <= length <= 128:
+    if not _LINED <= length <= _WIDEST:
         return 0
     if length == width and not data[start:begin].strip(b" \t\"'+"):
         return width
@@ -122,6 +123,7 @@ def _covered(begin: int, stop: int, runs: list[tuple[int, int]]) -> bool:
 
 # --- base64 and hexadecimal ---
 
+_LINED, _WIDEST = 48, 128  # the lengths of lines that a text is broken into
 _LEAST = 28  # base64 of 20 characters or more: shorter keys are hardly known by themselves
 _SHAPES = bytes(0x61 if value in _BASE64_CHARS[:-1] else 0x20 for value in range(256))
 _IS_BASE64 = bytes(shape == 0x61 for shape in _SHAPES)
@@ -152,13 +154,15 @@ def _packed(data: bytes, start: int, end: int) -> Iterator[View]:
         stop = shapes.find(b" ", at + _LEAST)
         stop = len(shapes) if stop < 0 else stop
         begin, done = low + at, low + stop
+        if begin <= start and _LINED <= done - begin <= _WIDEST:  # what is looked at begins inside of a text in lines
+            begin, done = _first_line(data, begin, done)
         if data[done : done + 1] == b"=":
             done += 2 if data[done : done + 2] == b"==" else 1
         run = data[begin:done]
         view = _unpack(run, begin, done)
         if view is not None:
             yield view
-        if 48 <= len(run) <= 128 and run[-1] != _EQUALS and _WRAP.match(data, done):
+        if _LINED <= len(run) <= _WIDEST and run[-1] != _EQUALS and _WRAP.match(data, done):
             whole, done = _wrapped(data, begin, done)
             view = _unpack(whole, begin, done)
             if view is not None:
@@ -197,6 +201,21 @@ def _wrapped(data: bytes, start: int, end: int) -> tuple[bytes, int]:
         if len(line.group()) < width:
             break
     return b"".join(pieces), end
+
+
+def _first_line(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Of a text in lines of one length, one of which is data[start:end], the first that is at most 64 kB away."""
+    limit, width = max(0, start - _LONG), end - start
+    while True:
+        line = data.rfind(b"\n", limit, start)
+        if line < 0 or data[line + 1 : start].strip(b" \t\"'+"):
+            return start, start + width
+        last = max(limit, line - 48)
+        last += len(data[last:line].rstrip(b" \t\"'+\\,\r"))
+        first = last - width
+        if first < limit or _edge(data, last, -1) != first:
+            return start, start + width
+        start = first
 
 
 _LINE = re.compile(rb"[A-Za-z0-9+/_\-]{2,128}={0,2}(?![A-Za-z0-9+/_\-=])")

@@ -165,8 +165,8 @@ class Matcher:
         return self.rules.by_id[rule_id].applies_to(path) and bool(places >> place_of(path) & 1)
 
     def reads_whole(self, path: str) -> bool:
-        """Whether a rule for whole files looks at files of that path: they are not sifted."""
-        return bool(self._tables.whole(path))
+        """Whether files of that path are not sifted, but read."""
+        return self._suspicion.reads(path)
 
     @staticmethod
     def _passes(probe: Probe, data: bytes, attempt: Attempt, path: str | None) -> bool:

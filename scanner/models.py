@@ -18,6 +18,12 @@ NEAR = 640
 """How many bytes around a keyword an ordinary rule looks at. A source that gives only what changed in some content
 gives this much around it, too; rules that reach farther are the matcher's business."""
 
+LINES = 3
+"""How many lines above that of a value are looked at for what it is called, and for what tells against it."""
+
+BREAKS = 1
+"""The line breaks that a match of an ordinary rule may hold; what may hold more counts as reaching far."""
+
 
 class Severity(StrEnum):
     """How bad a leak of this key is, worst first."""
@@ -383,7 +389,7 @@ def merge(results: list[ScanResult]) -> ScanResult:
 
 
 __all__ = [
-    "MASK", "NEAR", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind", "Location", "Note",
-    "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats", "Suspect", "Validity",
-    "merge",
+    "BREAKS", "LINES", "MASK", "NEAR", "Allow", "Chunk", "CommitRef", "Confidence", "Finding", "History", "Kind",
+    "Location", "Note", "Origin", "Parcel", "Record", "ScanResult", "Secret", "Severity", "Skipped", "Stats",
+    "Suspect", "Validity", "merge",
 ]  # fmt: skip

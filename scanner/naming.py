@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from scanner.models import LINES
+
 LOOK_BACK = 200
 """How far before a value its name may begin, in bytes."""
 
@@ -58,11 +60,21 @@ def assigned_name(data: bytes, start: int) -> bytes | None:
             return None
     name = found.group("name")
     if name.lower() in _EMPTY_NAMES:
-        before = data[begin : start - (len(found.group()))]
+        before = data[lines_above(data, start, begin) : start - (len(found.group()))]
         named = list(_NAMED_BEFORE.finditer(before))
         if named:
             return named[-1].group(named[-1].lastindex or 0)
     return name
+
+
+def lines_above(data: bytes, start: int, begin: int) -> int:
+    """Where the line begins that stands `LINES` above that of `start`, or `begin` if that is nearer."""
+    at = start
+    for _ in range(LINES + 1):
+        at = data.rfind(b"\n", begin, at)
+        if at < 0:
+            return begin
+    return at + 1
 
 
 def reads_as_prose(data: bytes, start: int, name: bytes) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scanner import checks, naming
 from scanner.models import Confidence
@@ -59,8 +59,29 @@ class Attempt:
 
 _JOINS = (b"\\", b"\\\r")
 
-Windows = dict[tuple[str, int, int], list[Attempt]]
-"""What was found in the windows of context rules: rule id, begin, end."""
+class Fit(NamedTuple):
+    """Where a rule's pattern matched, and the key there."""
+
+    start: int
+    end: int
+    attempt: Attempt
+
+
+Windows = dict[tuple[str, int, int], list[Fit]]
+"""What was found where, so that nothing is tried again for each keyword near it: by rule id and place."""
+
+_REMEMBERED = 2048
+"""Keywords come in the order of the text: what was found long ago is forgotten, so that memory is bounded."""
+
+_BLOCK = 128
+
+
+def _remember(known: Windows, place: tuple[str, int, int], found: list[Fit]) -> list[Fit]:
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[place] = found
+    return found
+
 
 
 class Probe:
@@ -76,6 +97,23 @@ class Probe:
     def _pattern(self) -> re.Pattern[bytes]:
         right = f"(?![{self.rule.right}])" if self.rule.right else ""
         return re.compile(f"(?:{self.rule.pattern}){right}".encode("ascii"))
+
+    @cached_property
+    def _values_at(self) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+        """The pattern, where nothing stands before that belongs to a longer word; and also where that might be the end
+        of an escape. So a long run of characters is tried once, and not from each of them on."""
+        if not self.rule.left:
+            return self._pattern, self._pattern
+        apart, whole = f"(?<![{self.rule.left}])", self._pattern.pattern
+        return re.compile(apart.encode() + whole), re.compile(f"(?:{apart}|{_ESCAPED})".encode() + whole)
+
+    @cached_property
+    def _begins(self) -> re.Pattern[bytes]:
+        """The characters that a match can begin with."""
+        from scanner.pattern import alphabet  # noqa: PLC0415 - few rules need it
+        from scanner.pattern.tree import first, parse  # noqa: PLC0415 - see above
+
+        return re.compile(f"[{alphabet(first(parse(self.rule.pattern), False))}]".encode("ascii"))
 
     @cached_property
     def _left(self) -> re.Pattern[bytes] | None:
@@ -114,7 +152,7 @@ class Probe:
             if found is not None:
                 yield from self._accept(data, found)
         else:
-            yield from self._across(data, keyword, at)
+            yield from self._across(data, keyword, at, known)
 
     def whole(self, data: bytes) -> Iterator[Attempt]:
         """The way in which the rule fits all of a small file, if it does."""
@@ -124,21 +162,31 @@ class Probe:
         if found is not None:
             yield from self._accept(data, found)
 
-    def _across(self, data: bytes, keyword: Keyword, at: int) -> Iterator[Attempt]:
-        """Matches that hold the keyword at `at` somewhere inside."""
-        stop = at + len(keyword.text)
-        begin, last = max(0, at - keyword.high), at - keyword.low
-        limit = min(len(data), stop + self.rule.most + 1)
-        while begin <= last:
-            found = self._pattern.search(data, begin, limit)
-            if found is None or found.start() > last:
-                return
-            if found.end() >= stop:
-                taken = list(self._accept(data, found))
-                yield from taken
-                if taken:
+    def _across(self, data: bytes, keyword: Keyword, at: int, known: Windows) -> Iterator[Attempt]:
+        """The first match that holds the keyword at `at` somewhere inside. The pattern is tried once at each place,
+        however many keywords stand near it."""
+        stop, begin, last = at + len(keyword.text), max(0, at - keyword.high), at - keyword.low
+        for block in range(begin // _BLOCK, last // _BLOCK + 1):
+            place = self.rule.id, block, -1
+            found = known.get(place)
+            if found is None:
+                found = _remember(known, place, list(self._beginning_in(data, block * _BLOCK)))
+            for fit in found:
+                if begin <= fit.start <= last and fit.end >= stop:
+                    yield fit.attempt
                     return
-            begin = found.start() + 1
+
+    def _beginning_in(self, data: bytes, low: int) -> Iterator[Fit]:
+        """What fits from some place of a block on."""
+        for place in self._begins.finditer(data, low, min(len(data), low + _BLOCK)):
+            found = self.try_at(data, place.start())
+            if found is not None:
+                for attempt in self._accept(data, found):
+                    yield Fit(found.start(), found.end(), attempt)
+
+    def try_at(self, data: bytes, start: int) -> re.Match[bytes] | None:
+        """The match of the pattern that begins there, boundaries on the left aside."""
+        return self._pattern.match(data, start)
 
     @staticmethod
     def window(data: bytes, at: int) -> tuple[int, int]:
@@ -161,22 +209,30 @@ class Probe:
         place = (self.rule.id, begin, end)
         found = known.get(place)
         if found is None:
-            found = known[place] = list(self._values(data, begin, end))
-        for attempt in found:
+            found = _remember(known, place, list(self._values(data, begin, end, known)))
+        for _, _, attempt in found:
             if attempt.end <= at or attempt.start >= at + len(keyword.text):
                 yield attempt
 
-    def _values(self, data: bytes, begin: int, end: int) -> Iterator[Attempt]:
+    def _values(self, data: bytes, begin: int, end: int, known: Windows) -> Iterator[Fit]:
         """The values in a window that are assigned to a name that fits."""
-        for found in self._pattern.finditer(data, begin, min(len(data), end + 1)):
+        plain, careful = self._values_at
+        pattern = careful if any(data.find(sign, begin, end) >= 0 for sign in _SIGNS) else plain
+        for found in pattern.finditer(data, begin, min(len(data), end + 1)):
             if found.end() > end:
                 continue
             if self._needs is not None and self._needs(checks.Candidate(found.group("secret"), b"")):
                 continue  # looking for its name costs ten times as much
-            for attempt in self._accept(data, found):
-                name = naming.assigned_name(data, attempt.start)
-                if name is not None and self.name_fits(name):
-                    yield replace(attempt, name=name)
+            place = self.rule.id, ~found.start(), found.end()
+            fits = known.get(place)
+            yield from _remember(known, place, list(self._named(data, found))) if fits is None else fits
+
+    def _named(self, data: bytes, found: re.Match[bytes]) -> Iterator[Fit]:
+        """The value, if it is assigned to a name that fits."""
+        for attempt in self._accept(data, found):
+            name = naming.assigned_name(data, attempt.start)
+            if name is not None and self.name_fits(name):
+                yield Fit(found.start(), found.end(), replace(attempt, name=name))
 
     def name_fits(self, name: bytes) -> bool:
         """Whether a value of that name may be one of the rule's, which is known by its context."""
@@ -226,7 +282,7 @@ class Probe:
 
         start, end = attempt.secret_start, attempt.secret_end
         name = attempt.name if self.rule.context else naming.assigned_name(data, attempt.start)
-        before = data[max(0, start - scoring.BEFORE) : start]
+        before = data[naming.lines_above(data, start, max(0, start - scoring.BEFORE)) : start]
         after = data[end : end + scoring.AFTER].partition(b"\n")[0]
         return scoring.judge(self._kind, scoring.Scene(data[start:end], name, path, before, after))
 
@@ -281,6 +337,10 @@ class Probe:
             if reason:
                 yield reason
 
+
+_SIGNS = (b"\\", b"%", b"\x1b")
+_ESCAPED = r"(?<=\\[abfnrtv0])|(?<=[0x%][0-9a-fA-F]{2})|(?<=[mK])"
+"""What the end of an escape looks like (see `_ESCAPE`), and more that has less cost."""
 
 _EXAMPLE_FILE = re.compile(r"(?i)(?:^|[._-])(?:examples?|samples?|template|tmpl|tpl|dist|defaults?)(?:$|[._-])")
 _LOCK_FILE = re.compile(

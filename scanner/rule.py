@@ -58,7 +58,8 @@ class Rule:
 
     `whole` rules match all of a small file, white space aside. `left` and `right` are insides of character classes:
     what may not stand before and after the key ("" for anything). `least` and `most` are the widths of a match in
-    bytes. `verify_data` and `revoke_data` are JSON, read only by those who ask a provider.
+    bytes, `breaks` the most line breaks in one. `verify_data` and `revoke_data` are JSON, read only by those who ask a
+    provider.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Rule:
     right: str = ""
     least: int = 0
     most: int = 0
+    breaks: int = 0
     key_first: bool = True
     priority: int = 0
     parts: tuple[Part, ...] = ()

@@ -20,7 +20,7 @@ from scanner.place import Sort, sort_of, stands_in_tests
 from scanner.randomness import looks_random, score
 
 BEFORE = 400
-"""How many bytes before a value are looked at."""
+"""How many bytes before a value are looked at, on its line and `LINES` above."""
 
 AFTER = 80
 """How many bytes behind a value are looked at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from scanner.models import Suspect
+from scanner.models import NEAR, Suspect
 from scanner.prefilter.screen import Screen
 from scanner.rule import Rule
 
@@ -66,12 +66,14 @@ class Sieve:
         if not (seen.rules or seen.disguise or distant):
             return [], far
         found: list[Suspect] = []
+        alone = len(windows) == 1
         for start, end in windows:
-            here = seen if len(windows) == 1 else self._screen.look(data[start:end])
-            if here.rules or distant:
-                found += self._matcher.suspects(data, start, end, here.rules, distant)
+            here = seen if alone else self._screen.look(data[start:end])
+            farther = distant if alone or not distant else self._distant(data, [(start, end)], distant)
+            if here.rules or farther:
+                found += self._matcher.suspects(data, start, end, here.rules, farther)
             if here.disguise:
-                found += self._matcher.disguised(data, start, end)
+                found += self._matcher.disguised(data, max(0, start - NEAR), min(len(data), end + NEAR))
         return found, far
 
     def _distant(self, data: bytes, windows: Sequence[tuple[int, int]], far: frozenset[str]) -> frozenset[str]:

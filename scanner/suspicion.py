@@ -6,15 +6,16 @@ for every place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from scanner import decode
-from scanner.models import Suspect
+from scanner.models import BREAKS, NEAR, Suspect
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import Probe, Windows
 from scanner.rule import Keyword, Rule, RuleSet
-from scanner.tables import Tables
+from scanner.tables import Tables, any_of
 
 DEPTH = 3
 """How many encodings around a key are taken off."""
@@ -31,14 +32,39 @@ class Suspicion:
 
     @cached_property
     def wanted(self) -> Sequence[Rule]:
-        """The rules that findings are reported of, save those for whole files (see `Matcher.reads_whole`)."""
-        return [rule for rule in self._rules if rule.id in self._rules.selected and not rule.whole]
+        """The rules that findings are reported of, save those for certain files only: see `reads`."""
+        return [rule for rule in self._selected if not rule.whole and rule not in self._apart]
 
     @cached_property
     def reaches(self) -> dict[str, int]:
-        """How far the rules look that look farther than `NEAR`."""
+        """How far the rules look that look farther than `NEAR` bytes, or `BREAKS` lines."""
+        return {rule.id: self._far[rule.id] for rule in self.wanted if rule.id in self._far}
+
+    def reads(self, path: str) -> bool:
+        """Whether content of that path is not for looking at here: rules for whole files, or rules that look far and at
+        such files only (and would often look in vain), look at it."""
+        names, paths = self._apart_globs
+        name = path.rsplit("/", 1)[-1]
+        return bool(names.match(name) or paths.match(path) or self._tables.whole(path))
+
+    @cached_property
+    def _selected(self) -> Sequence[Rule]:
+        return [rule for rule in self._rules if rule.id in self._rules.selected]
+
+    @cached_property
+    def _far(self) -> dict[str, int]:
         owners = [owner for one in self._tables.far.values() for owner in one.owners]
-        return {probe.rule.id: probe.reach for probe, _ in owners if probe.rule.id in self._rules.selected}
+        far = {rule.id: NEAR for rule in self._selected if rule.breaks > BREAKS}
+        return far | {probe.rule.id: probe.reach for probe, _ in owners}
+
+    @cached_property
+    def _apart(self) -> Sequence[Rule]:
+        return [rule for rule in self._selected if rule.files and not rule.whole and rule.id in self._far]
+
+    @cached_property
+    def _apart_globs(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        globs = {glob for rule in self._apart for glob in rule.files}
+        return any_of(glob for glob in globs if "/" not in glob), any_of(glob for glob in globs if "/" in glob)
 
     def suspects(
         self, data: bytes, start: int, end: int, rules: frozenset[str], far: frozenset[str]
@@ -62,7 +88,8 @@ class Suspicion:
         self, data: bytes, start: int, end: int, rules: frozenset[str], far: frozenset[str]
     ) -> Iterator[tuple[Probe, Keyword, int]]:
         owners, distant = self._tables.of(rules | far)
-        for number, at in self._prefilter.hits(data, max(0, start - EDGE), min(len(data), end + EDGE)):
+        margin = NEAR if far else EDGE
+        for number, at in self._prefilter.hits(data, max(0, start - margin), min(len(data), end + margin)):
             if number in owners:
                 for probe, keyword in owners[number]:
                     yield probe, keyword, at

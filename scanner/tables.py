@@ -111,11 +111,11 @@ class Tables:
 
     @cached_property
     def _whole_names(self) -> re.Pattern[str]:
-        return _any_of({glob for probe in self._whole for glob in probe.rule.files if "/" not in glob})
+        return any_of({glob for probe in self._whole for glob in probe.rule.files if "/" not in glob})
 
     @cached_property
     def _whole_paths(self) -> re.Pattern[str]:
-        return _any_of({glob for probe in self._whole for glob in probe.rule.files if "/" in glob})
+        return any_of({glob for probe in self._whole for glob in probe.rule.files if "/" in glob})
 
     def _table(self, elsewhere: frozenset[str]) -> Table:
         if elsewhere not in self._known:
@@ -181,13 +181,13 @@ class _Globs:
                     (paths if "/" in glob else names).add(glob)
                     others.add(rule.id)
         self.rules, self.others = frozenset(rules), tuple(sorted(others))
-        self.any_name, self.any_path = _any_of(names), _any_of(paths)
+        self.any_name, self.any_path = any_of(names), any_of(paths)
 
 
 _WILD = re.compile(r"[*?\[]")
 
 
-def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
+def any_of(globs: Iterable[str]) -> re.Pattern[str]:
     """All globs as one expression; one that fits nothing where there are none."""
     return re.compile("|".join(map(translate, sorted(globs))) or r"(?!)")
 

@@ -26,6 +26,7 @@ from scanner.prefilter.choice import prefilter
 from scanner.prefilter.screen import Screen
 from scanner.rule import Rule, RuleSet
 from scanner.sources.git_history import GitHistory
+from scanner.sources.git_trim import lines_around
 from scanner.suspicion import Suspicion
 from scanner.tables import Tables
 from tests.gitrepo import GitRepo
@@ -143,6 +144,40 @@ def test_what_is_suspected_hides_itself(bulk: Matcher, new_key: Callable[..., Fa
     assert looking is not None
     suspects, _ = looking.look(key, [(0, len(key))], frozenset())
     assert suspects and key.decode() not in repr(suspects)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1 << 40))
+def test_what_an_edit_makes_a_key_is_named(seed: int, bulk: Matcher, rules: RuleSet) -> None:
+    looking = bulk.sieve(compile_now=True)
+    assert looking is not None
+    rng = random.Random(seed)
+    for rule in rng.sample(list(rules), 80):
+        example = rng.choice(rule.examples)
+        path = example.path or "t"
+        if bulk.reads_whole(path):
+            continue
+        key = disguised(KeyMaker(rule, rng).render(example)[0], rng.choice(["", "", "", "", "lines", "utf-16"]))
+        before = lines(rng, rng.randrange(4)) + key + b"\n" + lines(rng, rng.randrange(4))
+        known, far = looking.look(before, [(0, len(before))], frozenset())
+        for _ in range(3):
+            after, change = near_edit(rng, before)
+            named, far = looking.look(after, lines_around([change], after), far)
+            known = named + [one for one in known if one.text in after]
+            told = {one.rule_id for one in known if bulk.could_report(one.rule_id, one.places, path)}
+            found = {one.rule_id for one in bulk.find(Chunk(after, Origin(path)))}
+            assert found <= told, (rule.id, found - told)
+            before = after
+
+
+def near_edit(rng: random.Random, data: bytes) -> tuple[bytes, tuple[int, int]]:
+    """An edit of some bytes or lines, and where in what comes of it something is new."""
+    edges = [0, *(at + 1 for at, value in enumerate(data) if value == 10), len(data)]
+    pick = (lambda: rng.choice(edges)) if rng.random() < 0.6 else (lambda: rng.randrange(len(data) + 1))
+    at = pick()
+    until = rng.choice([at, at, max(at, pick()), min(len(data), at + rng.randrange(4))])
+    piece = rng.choice([b"", b"\n", b"x", b" ", b'"', b"\\\n", b"name: ", b"password = ", lines(rng, 1), lines(rng, 3)])
+    return data[:at] + piece + data[until:], (at, at + len(piece))
 
 
 # --- histories ---

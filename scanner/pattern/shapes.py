@@ -9,7 +9,7 @@ from typing import Any
 
 from scanner.models import NEAR
 from scanner.pattern.language import check
-from scanner.pattern.tree import Charset, PatternError, edge, group, last_charset, parse, single, width
+from scanner.pattern.tree import Charset, PatternError, breaks, edge, group, last_charset, parse, single, width
 
 MAX_WIDTH = 16 * 1024
 """The longest match a pattern may have, in bytes."""
@@ -37,6 +37,7 @@ class Shape:
 
     least: int
     most: int
+    breaks: int
     groups: frozenset[str]
     key_first: bool
     key_last: bool
@@ -72,6 +73,7 @@ def shape(pattern: str) -> Shape:
     return Shape(
         least=least,
         most=most,
+        breaks=breaks(tree, False),
         groups=frozenset(names),
         key_first=first in keys,
         key_last=last in keys,

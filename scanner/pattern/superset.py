@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from re import _constants as sre  # type: ignore[attr-defined]
 from typing import Any
 
-from scanner.pattern.tree import ALL, Charset, folds, parse, single, width
+from scanner.models import BREAKS
+from scanner.pattern.tree import ALL, Charset, breaks, folds, parse, single, width
 
 _MOST = 256  # a repeat of more is asked for so many times only
 _TIGHT = 3  # a repeat between two limits so near each other keeps both
-_OPENING = 256  # a beginning ends at the first part that can be longer
+_OPENING = 256  # a beginning ends at the first part that can be longer, or can hold more line breaks than `BREAKS`
 _CUT = 48
 
 
@@ -70,8 +71,9 @@ def _one(items: Any, fold: bool) -> Charset | None:
 
 
 def opening(pattern: str) -> bytes:
-    """An expression that matches where every match of the pattern begins, at most some hundred bytes long."""
-    return _opening(parse(pattern), False)
+    """An expression that matches where every match of the pattern begins, at most some hundred bytes long and with
+    `BREAKS` line breaks at most."""
+    return _opening(parse(pattern), False, BREAKS)
 
 
 def _items(items: Any, fold: bool) -> bytes:
@@ -108,19 +110,21 @@ def _class(chosen: Charset) -> bytes:
     return text if len(ordered) == 1 else b"[%s]" % text
 
 
-def _opening(items: Any, fold: bool) -> bytes:
+def _opening(items: Any, fold: bool, lines: int) -> bytes:
     out: list[bytes] = []
     left = _OPENING
     for op, arg in items:
         left -= width([(op, arg)])[1]
-        if left >= 0:
+        more = breaks([(op, arg)], fold)
+        if left >= 0 and lines >= more:
             out.append(_item(op, arg, fold))
+            lines -= more
             continue
         if op is sre.SUBPATTERN:
-            out.append(b"(?:%s)" % _opening(arg[3], folds(arg, fold)))
+            out.append(b"(?:%s)" % _opening(arg[3], folds(arg, fold), lines))
         elif op is sre.BRANCH:
-            out.append(b"(?:%s)" % b"|".join([_opening(branch, fold) for branch in arg[1]]))
-        elif arg[0]:
+            out.append(b"(?:%s)" % b"|".join([_opening(branch, fold, lines) for branch in arg[1]]))
+        elif arg[0] and not breaks(arg[2], fold):
             out.append(b"(?:%s){%d}" % (_items(arg[2], fold), min(arg[0], _CUT)))
         break
     return b"".join(out)

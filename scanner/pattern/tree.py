@@ -101,6 +101,22 @@ def width(items: Any) -> tuple[int, int]:
     return least, most
 
 
+def breaks(items: Any, fold: bool) -> int:
+    """The most line breaks that a match of `items` holds."""
+    found = 0
+    for op, arg in items:
+        chosen = single(op, arg, fold)
+        if chosen is not None:
+            found += ord("\n") in chosen
+        elif op is sre.SUBPATTERN:
+            found += breaks(arg[3], folds(arg, fold))
+        elif op is sre.BRANCH:
+            found += max(breaks(branch, fold) for branch in arg[1])
+        else:
+            found += int(arg[1]) * breaks(arg[2], fold)
+    return found
+
+
 def first(items: Any, fold: bool) -> Charset:
     """The bytes that a match of `items` can begin with."""
     found: Charset = frozenset()

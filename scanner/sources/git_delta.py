@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from scanner.sources.git_trim import widened
-
 
 class DeltaError(ValueError):
     """A delta that does not follow the format, or does not fit its base."""
 
 
-def _plan(command: int) -> tuple[int, int] | None:
-    """How many bytes of offset and of size follow a copy command, when none is left out between them."""
+def _plan(command: int) -> tuple[int, int, int] | None:
+    """How many bytes of offset and size follow a copy command, and, of their number, the bits of the offset and how
+    many they are; None when some are left out between them."""
     offset, size = command & 15, command >> 4 & 7
     if offset & (offset + 1) or size & (size + 1):
         return None
-    return offset.bit_length(), size.bit_length()
+    bits = 8 * offset.bit_length()
+    return offset.bit_length() + size.bit_length(), (1 << bits) - 1, bits
 
 
 _PLANS = tuple(_plan(command) if command >= 128 else None for command in range(256))
 _MOST = 0x10000  # a copy of size 0 means so many bytes
+_NEXT = 128  # changes so near each other are told as one
 
 Windows = list[tuple[int, int]]
 
@@ -31,48 +32,57 @@ def made_size(delta: bytes) -> int:
 
 def apply_delta(delta: bytes, base: bytes) -> tuple[bytes, Windows]:
     """The version that a delta makes of its base, and where it differs: every inserted stretch and every joint of
-    two copies, with `NEAR` bytes around it, in order, none overlapping.
+    two copies (of no length), in order, those that are near each other as one.
 
-    What stands outside of these windows stands in the base, too, with the same bytes around it. Raises `DeltaError`
-    for a delta that is cut short, reaches outside of its base, or does not make what it says.
+    What stands between them stands in the base, too, in one piece. Raises `DeltaError` for a delta that is cut short,
+    reaches outside of its base, or does not make what it says.
     """
     at, expected = _size(delta, 0)
     if expected != len(base):
         raise DeltaError("made for another base")
     at, size = _size(delta, at)
     pieces: list[bytes] = []
-    changed: Windows = []
+    starts: list[int] = []  # of the changes, each with the end of the one before it
+    ends: list[int] = []
     made, follows, end = 0, 0, len(delta)
+    last = limit = -1  # where the change at hand ends, and up to where another one is a part of it
     number = int.from_bytes
     while at < end and made <= size:
         command = delta[at]
         at += 1
-        if command < 128:
-            pieces.append(delta[at : at + command])
-            changed.append((made, made + command))
-            at += command
-            made += command
-            follows = -1
-            continue
+        inserted = 0
         plan = _PLANS[command]
-        if plan is None:
-            at, offset, length = _sparse(delta, at, command)
+        if plan is not None:
+            width, mask, bits = plan
+            value = number(delta[at : at + width], "little")
+            at += width
+            offset, length = value & mask, value >> bits or _MOST
+        elif command < 128:
+            offset, length, inserted = -1, command, command
         else:
-            middle = at + plan[0]
-            offset = number(delta[at:middle], "little")
-            at = middle + plan[1]
-            length = number(delta[middle:at], "little") or _MOST
-        if follows != offset:  # it does not go on where the copy before it ended
-            changed.append((made, made))
-        pieces.append(base[offset : offset + length])
+            at, offset, length = _sparse(delta, at, command)
+        if follows != offset or inserted:  # it does not go on where the copy before it ended
+            if made > limit:
+                starts.append(made)
+                ends.append(last)
+            last, limit = made, made + inserted + _NEXT
+        if inserted:
+            pieces.append(delta[at : at + inserted])
+            at += inserted
+            follows = -1
+        else:
+            follows = offset + length
+            pieces.append(base[offset:follows])
         made += length
-        follows = offset + length
     if follows != len(base):
-        changed.append((made, made))
+        if made > limit:
+            starts.append(made)
+            ends.append(last)
+        last = made
     data = b"".join(pieces)
     if not len(data) == made == size:
         raise DeltaError("makes another size than it says, or reaches outside of its base")
-    return data, widened(changed, size) if changed else changed
+    return data, list(zip(starts, [*ends[1:], last], strict=True)) if starts else []
 
 
 def _size(delta: bytes, at: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from scanner.models import Suspect
 from scanner.sources.git_delta import DeltaError, Windows, apply_delta, made_size
 from scanner.sources.git_pack import KINDS, TREE, Index, OddPackError, Pack
+from scanner.sources.git_trim import lines_around
 from scanner.sources.interface import NAME, Looking, Trace, Traces
 
 LIMIT = 16 * 1024 * 1024
@@ -128,10 +129,10 @@ class _Sifter:
         try:
             if made_size(delta) > LIMIT:
                 return kind, b"", UNKNOWN
-            data, windows = apply_delta(delta, before)
+            data, changed = apply_delta(delta, before)
         except (DeltaError, IndexError) as error:
             raise OddPackError("a delta is damaged") from error
-        return kind, data, self._look(data, windows, held)
+        return kind, data, self._look(data, lines_around(changed, data), held)
 
     def _look(self, data: bytes, windows: Windows, before: Held) -> Held:
         keys, far = self._looking.look(data, windows, before.far)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from scanner.models import NEAR
+import re
+
+from scanner.models import BREAKS, LINES, NEAR
 
 TRIM_MARGIN = NEAR
 """How far around what changed a finding is looked for. The matcher looks further where a rule reaches further."""
+
+Windows = list[tuple[int, int]]
+"""Stretches of content, in order."""
 
 _GRAIN = 64  # a window may begin this many bytes earlier than it must: cheaper than to find the very byte
 
@@ -105,4 +110,43 @@ def widened(changed: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
     return windows
 
 
-__all__ = ["TRIM_MARGIN", "changed_windows", "common_prefix", "common_suffix", "widened"]
+_GOES_ON = re.compile(rb"\\\r?\n")  # a line that is told with the next one
+_ABOVE = 1 + BREAKS  # lines above a change in which something may stand that the change makes a key of
+_BELOW = LINES + BREAKS  # lines below
+_LEAST = 64  # bytes around a change, whatever the lines
+
+
+def lines_around(changed: Windows, data: bytes) -> Windows:
+    """Around each of these stretches (in order) so many lines, and so many bytes at most, that whatever the change
+    decides touches them, save of rules that look farther. Those that touch are one."""
+    windows: Windows = []
+    size, before, after = len(data), data.rfind, data.find
+    low = high = -1
+    for start, end in changed:
+        begin, stop = max(0, start - NEAR), min(size, end + NEAR)
+        if after(b"\\", begin, stop) < 0 or _GOES_ON.search(data, begin, stop) is None:
+            at, until = start, end
+            for _ in range(_ABOVE + 1):
+                at = before(b"\n", begin, at)
+                if at < 0:
+                    break
+            else:
+                begin = min(at + 1, max(begin, start - _LEAST))
+            for _ in range(_BELOW + 1):
+                until = after(b"\n", until, stop) + 1
+                if not until:
+                    break
+            else:
+                stop = max(until, min(stop, end + _LEAST))
+        if begin <= high:
+            high = max(high, stop)
+        else:
+            if high >= 0:
+                windows.append((low, high))
+            low, high = begin, stop
+    if high >= 0:
+        windows.append((low, high))
+    return windows
+
+
+__all__ = ["TRIM_MARGIN", "changed_windows", "common_prefix", "common_suffix", "lines_around", "widened"]
