@@ -59,7 +59,6 @@ def recheck(
     Examples:
       keysweep recheck leaks.json
       keysweep recheck leaks.json --report json:leaks-now.json
-      keysweep recheck leaks.json --text build.log
       keysweep recheck leaks.json --plan
     """
     wanted = Wanted(

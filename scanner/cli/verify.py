@@ -53,7 +53,6 @@ def verify(
     Examples:
       keysweep verify < key.txt
       keysweep verify --rule github-personal-access-token --json < key.txt
-      keysweep verify --part host=legba.acme.net --part org=0b7c6a1e-6a5e-4f0e-9a57-2f5c7f3f1b11 < key.txt
       keysweep verify --plan < key.txt
     """
     refuse_argument(key, "verify")
