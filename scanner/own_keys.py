@@ -84,9 +84,8 @@ class _Way:
         rule = probe.rule
         self.pattern = _bounded(rule)
         self.low = keyword.low if keyword.low == keyword.high else -1
-        self.left = frozenset(
-            value for value in range(256) if rule.left and re.match(f"[{rule.left}]".encode("ascii"), bytes([value]))
-        )
+        left = f"[{rule.left}]".encode("ascii") if rule.left else b"(?!)"
+        self.risky = _OPENS | {value for value in range(256) if re.match(left, bytes([value]))}
         self.plain = self.low >= 0 and "score" not in dict(rule.checks)
         self.verdicts: dict[bytes, Key] = {}
 
@@ -126,13 +125,13 @@ class OwnKeys:
 
     def __init__(self, owners: Owners) -> None:
         self._ways = [_Way(probe, keyword) for probe, keyword in owners]
-        self._plain = [(way.pattern.match, way.low, way.left, way.verdicts, way) for way in self._ways if way.plain]
+        self._plain = [(way.pattern.match, way.low, way.risky, way.verdicts, way) for way in self._ways if way.plain]
         self._others = [way for way in self._ways if not way.plain]
         self._most = REMEMBERED // len(self._ways)
 
     def find(self, data: bytes, at: int, end: int, found: list[Key]) -> None:
         """Adds the keys around the keyword at `at` to what was found; nothing behind `end` is looked at."""
-        for match, low, left, verdicts, way in self._plain:
+        for match, low, risky, verdicts, way in self._plain:
             hit = match(data, at - low, end) if at >= low else None
             if hit is None:
                 continue
@@ -145,13 +144,12 @@ class OwnKeys:
             if key is _NONE:
                 continue
             begin, stop = hit.span()
-            before = data[begin - 2 : begin] if begin > 1 else data[:begin]
+            before = data[begin - 1] if begin else 0
             if (
                 key is _NEAR
-                or (before and before[-1] in left)
-                or before[-1:] in _OPENS
-                or before == b"%="
-                or cut_behind(data, stop, stop + AROUND)
+                or before in risky
+                or (before == _EQUALS and data.startswith(b"%", begin - 2))
+                or (stop < end and data[stop] > _SPACE and cut_behind(data, stop, stop + AROUND))
             ):
                 found += way.closely(data, at, end, hit)
             else:
@@ -164,7 +162,8 @@ class OwnKeys:
 
 _NONE = Key(0, 0, 0, 0, cast("Rule", None))
 _NEAR = Key(0, 0, 0, 0, cast("Rule", None))
-_OPENS = frozenset((b"{", b"(", b"<"))
+_SPACE, _EQUALS = ord(" "), ord("=")
+_OPENS = frozenset(b"{(<")
 """Behind one of these (or `%=`) a key may be a reference: looked at where it stands; see `checks.reference`."""
 
 

@@ -63,23 +63,25 @@ class Worth:
     def __init__(self, text: bytes, owners: Owners, sees_keys: Callable[[Rule], bool]) -> None:
         self._size = len(text)
         self._whole = [owner for owner in owners if sees_keys(owner[0].rule)]
-        self._crossing: list[tuple[Unfinished, int, bool, bool]] = []
+        self._crossing: list[tuple[Unfinished, int, bool]] = []
         self._moving: list[tuple[re.Pattern[bytes], int, int, bool]] = []
         fixed: dict[int, list[str]] = {}
+        begun: dict[int, list[str]] = {}
         for probe, keyword in owners:
             rule = probe.rule
             if rule.context or sees_keys(rule):
                 continue
             over = _head_crosses(rule.pattern, text)
-            if crosses(rule):
-                back = min(keyword.high, FAR)
-                self._crossing.append((unfinished(rule.pattern), back, keyword.low == keyword.high, over))
+            if crosses(rule) and keyword.low == keyword.high:
+                begun.setdefault(min(keyword.low, FAR), []).append(unfinished(rule.pattern).text)
+            elif crosses(rule):
+                self._crossing.append((unfinished(rule.pattern), min(keyword.high, FAR), over))
             if keyword.low == keyword.high:
                 fixed.setdefault(keyword.low, []).append(_unnamed(rule.pattern))
             else:
                 pattern = re.compile(_unnamed(rule.pattern).encode("ascii"))
                 self._moving.append((pattern, keyword.high, len(text) + rule.most + 1, over))
-        self._fixed = [(low, re.compile("|".join(texts).encode("ascii")).match) for low, texts in fixed.items()]
+        self._fixed, self._begun = _each(fixed), _each(begun)
         contexts = tuple(owner for owner in owners if owner[0].rule.context)
         broad = tuple(owner for owner in contexts if owner[0].rule.provider == BROAD)
         known = tuple(owner for owner in contexts if owner[0].rule.provider != BROAD)
@@ -98,7 +100,7 @@ class Worth:
             low = low if over else max(low, blank.rfind(b"\n", low, at) + 1)
             if pattern.search(blank, low, at + most) is not None:
                 return True
-        if self._crossing and self._goes_on(blank, at, sight.end):
+        if (self._begun or self._crossing) and self._goes_on(blank, at, sight.end):
             return True
         if self._whole and self._new(sight, at):
             return True
@@ -126,13 +128,12 @@ class Worth:
         line = blank.find(b"\n", at, end) + 1
         if line == 0:
             return True
-        for partial, back, fixed, over in self._crossing:
+        for low, match in self._begun:
+            if match(blank, at - low if at > low else 0, line) is not None:
+                return True
+        for partial, back, over in self._crossing:
             low = max(0, at - back)
-            if fixed:
-                found = partial.match(blank, low, line)
-            else:
-                found = partial.search(blank, low if over else max(low, blank.rfind(b"\n", low, at) + 1), line)
-            if found is not None:
+            if partial.search(blank, low if over else max(low, blank.rfind(b"\n", low, at) + 1), line) is not None:
                 return True
         return False
 
@@ -165,6 +166,11 @@ class Worth:
         return (broad is not None and broad.near(sight, begin, end)) or (
             values is not None and values.stand_in(sight.blank, begin, end)
         )
+
+
+def _each(texts: dict[int, list[str]]) -> list[tuple[int, Callable[..., re.Match[bytes] | None]]]:
+    """For each of some places before a keyword, what matches there: one expression of many."""
+    return [(low, re.compile("|".join(some).encode("ascii")).match) for low, some in texts.items()]
 
 
 def _passes(sight: Sight, owner: tuple[Probe, Keyword], at: int) -> bool:
@@ -230,8 +236,7 @@ class _Way:
         value = re.compile(probe.rule.pattern.encode("ascii"))
         self._search, self._value, self._least = value.search, value.match, probe.rule.least
         self._needs = _needs(probe)
-        name = b"((?:%s)[a-z0-9_.\\-]{0,80}|%s(?![a-z0-9_.\\-]))" % (_words(probe), _SAYS_NOTHING)
-        self._names = re.compile(name + _GLUE, re.DOTALL).search
+        self._names = re.compile(b"((?:%s)[a-z0-9_.\\-]{0,80})" % _words(probe) + _GLUE, re.DOTALL).search
 
     def given(self, data: bytes, begin: int, end: int) -> bool:
         """Whether a value in data[begin:end], a line, may be given to a name that fits: it stands right behind one, or
@@ -282,10 +287,6 @@ _BEGINNING = re.compile(rb"%s{0,64}(?:[a-z_][a-z0-9_.\-]{0,80})?" % _BETWEEN + _
 _LEADS_ON = frozenset(bytes([value]) for value in b"=:>,([|+-\\\"'`?<")
 """What a line ends with whose name may have its value on the next."""
 
-_SAYS_NOTHING = b"(?:value|val|default|string|content|data|var|const|let|export|env)"
-"""Names that say nothing: what the value is called may stand before them, on another line."""
-
-
 @lru_cache(maxsize=256)
 def _broad(probes: tuple[Probe, ...]) -> _Broad | None:
     return _Broad(probes) if probes else None
@@ -302,16 +303,22 @@ _SECRETISH = (
 )  # fmt: skip
 """What of a name that sounds secret is in it (see `naming.sounds_secret`) ..."""
 
-_WHOLE_WORDS = rb"(?<![a-ln-z0-9])(?:pat|api)(?![a-z0-9_])|_sk(?![a-z0-9_])"
-"""... if none of these is: whole words, before which the end of a colour's code may stand."""
+_WHOLE = rb"p(?<![a-ln-z0-9]p)at(?![a-z0-9_])|a(?<![a-ln-z0-9]a)pi(?![a-z0-9_])|_sk(?![a-z0-9_])"
+"""... if none of these is: whole words, before which the end of a colour's code may stand. Here, too, the characters
+that a word begins with come first: `re` finds them ten times as fast as anything else."""
+
+_SAYS_NOTHING = b"|".join(
+    b"%s(?![a-z0-9_.\\-])" % word for word in b"value val default string content data var const let export env".split()
+)
+"""Names that say nothing: what the value is called may stand before them, on another line."""
 
 
 def _words(probe: Probe) -> bytes:
     """One of these is in every name whose value the rule takes."""
     words = set(probe.rule.names) or {*_SECRETISH, *(keyword.text for keyword in probe.rule.keywords)}
     least = sorted(word for word in words if not any(other != word and other in word for other in words))
-    told = b"|".join([re.escape(word.encode()) for word in least])
-    return told if probe.rule.names else told + b"|" + _WHOLE_WORDS
+    told = [re.escape(word.encode()) for word in least]
+    return b"|".join([*told, *([] if probe.rule.names else [_WHOLE]), _SAYS_NOTHING])
 
 
 @lru_cache(maxsize=4096)

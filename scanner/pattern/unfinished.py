@@ -39,6 +39,8 @@ class Unfinished:
         self._marks = opened.opened, opened.closed
         self._opened = re.compile(opened.text.encode("ascii"))
         self._begun = re.compile(begun.text.encode("ascii"))
+        self.text = begun.text
+        """What matches the beginning of a match that may go on behind the end of the data."""
         self.crosses = opened.crosses
         """Whether a match can go on behind the end of a line (to end with it is no going on)."""
         self.secret_crosses = opened.secret_crosses
