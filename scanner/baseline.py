@@ -20,6 +20,7 @@ from scanner.identity import KDF, Identities, Key, identity
 from scanner.models import Finding, Secret
 
 DEFAULT_NAME = ".keysweep-baseline"
+LARGEST = 64 << 20
 VERSION = 1
 
 _HEADER_KEYS = {"keysweep-baseline", "kdf", "salt", "keyed"}
@@ -204,9 +205,12 @@ def save(baseline: Baseline, path: Path) -> None:
 def load(path: Path) -> Baseline:
     """Reads a baseline file; refuses a bad one with `file:line` and the reason (`ConfigError`)."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise ConfigError(f"{path}: the baseline cannot be read: {error.strerror or error}") from error
+    if len(data) > LARGEST:
+        raise ConfigError(f"{path}: larger than {LARGEST >> 20} MiB, which no baseline is")
     return parse(data, str(path))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,7 @@ CONFIG_NAME: Final = ".keysweep.toml"
 PYPROJECT: Final = "pyproject.toml"
 IDENTITY_KEY: Final = "KEYSWEEP_IDENTITY_KEY"
 ENGINES: Final = ("auto", "aho", "vectorscan")
+LARGEST: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +110,31 @@ def identity_key(environ: Mapping[str, str] = os.environ) -> bytes:
 
 
 def _exists(path: Path) -> bool:
-    """Like `Path.exists`, but a file that is there and cannot be looked at is an error, not absent."""
+    """Like `Path.exists`, but a file that is there and cannot be looked at is an error, not absent. So is one that a
+    repository made of something that is no file, such as a link to a device: reading it might never end."""
     try:
         path.lstat()
+        kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise ConfigError(f"{path}: cannot be read: a link to something that does not exist") from None
         return False
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise ConfigError(f"{path}: cannot be read: it is no regular file")
     return True
 
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(data) > LARGEST:
+        raise ConfigError(f"{path}: larger than {LARGEST >> 20} MiB, which no configuration is")
+    return data
 
 
 def _toml(data: bytes | str, name: str) -> dict[str, Any]:

@@ -521,3 +521,120 @@ def test_completion_knows_commands_and_options(shell: Shell) -> None:
 def test_the_module_runs_as_the_command(shell: Shell) -> None:
     done = subprocess.run([sys.executable, "-m", "scanner", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == shell.run("--version").out
+
+
+# --- what is somebody else's, or not there ---
+
+
+def configured(shell: Shell, text: str) -> None:
+    (shell.place / ".keysweep.toml").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", ["../out.json", "/tmp/keysweep-out.json", ".git/hooks/pre-commit", "away/out.json"])
+def test_a_configuration_that_was_found_writes_no_report_elsewhere(shell: Shell, tmp_path: Path, path: str) -> None:
+    (shell.place / "away").symlink_to(tmp_path)
+    configured(shell, f'report = ["json:{path}"]')
+    done = shell.run("files", "leak.env")
+    assert done.code == 2
+    assert f"report = '{path}' must lie below the file's folder, and not in .git" in done.err
+    assert not (shell.place / path).exists()
+
+
+def test_a_configuration_that_was_found_writes_no_baseline_elsewhere(shell: Shell, tmp_path: Path) -> None:
+    configured(shell, 'baseline = "../profile"')
+    done = shell.run("baseline", "create")
+    assert done.code == 2
+    assert "baseline = '../profile' must lie below" in done.err
+    assert not (tmp_path / "profile").exists()
+    assert shell.run("baseline", "create", "--baseline", "../named").code == 0
+
+
+def test_reports_of_a_configuration_stand_beside_it(shell: Shell, tmp_path: Path) -> None:
+    (shell.place / "inner").mkdir()
+    configured(shell, 'report = ["json:out.json"]')
+    inner = Shell(shell.place / "inner", shell.secrets)
+    assert inner.run("files", "../leak.env").code == 1
+    assert (shell.place / "out.json").exists()
+    named = tmp_path / "named.toml"
+    named.write_text(f'report = ["json:{tmp_path}/elsewhere/out.json"]', encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    assert inner.run("files", "../leak.env", "--config", str(named)).code == 1
+    assert (tmp_path / "elsewhere" / "out.json").exists()
+
+
+@pytest.mark.parametrize("name", [".keysweep.toml", "pyproject.toml"])
+def test_a_configuration_that_is_no_file_is_not_read(shell: Shell, name: str) -> None:
+    (shell.place / name).symlink_to("/dev/zero")
+    done = shell.run("files", "leak.env")
+    assert (done.code, "it is no regular file" in done.err) == (2, True)
+    (shell.place / name).unlink()
+    (shell.place / name).symlink_to("nowhere")
+    assert "a link to something that does not exist" in shell.run("files", "leak.env").err
+    (shell.place / name).unlink()
+    os.mkfifo(shell.place / name)
+    assert "it is no regular file" in shell.run("files", "leak.env").err
+
+
+def test_files_without_an_end_are_refused(shell: Shell) -> None:
+    assert "/dev/zero: larger than 4 MiB" in shell.run("files", "leak.env", "--config", "/dev/zero").err
+    assert "/dev/zero: larger than 64 MiB" in shell.run("files", "leak.env", "--baseline", "/dev/zero").err
+
+
+def test_nothing_is_clean_when_no_rule_is_left(shell: Shell) -> None:
+    for words in (["--disable", "*"], ["--enable", "github", "--disable", "github"]):
+        done = shell.run("files", "leak.env", *words)
+        assert (done.code, done.out) == (2, "")
+        assert "no rule is left" in done.err
+
+
+def test_reports_that_cannot_be_written_are_told_with_their_path(shell: Shell) -> None:
+    assert "no/x.json: the report cannot be written" in shell.run("files", ".", "--report", "json:no/x.json").err
+    assert "/dev/full: the report cannot be written" in shell.run("files", ".", "--report", "json:/dev/full").err
+    done = shell.run("files", ".", "--report", "json:x", "--report", "text:./x")
+    assert (done.code, "two reports cannot both go to" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("files . >&-", 2, "standard output: Bad file descriptor"),
+        ("stdin <&-", 3, "read 1 item"),
+        ("mask <&-", 3, "not masked: -: Bad file descriptor"),
+        ("logs - <&-", 3, "read 0 items"),
+        ("verify <&-", 2, "Bad file descriptor"),
+        ("files . 2>&-", 1, ""),
+        ("files . <&- >&- 2>&-", 2, ""),
+        ("files . >/dev/full", 2, "standard output: No space left on device"),
+        ("rules checks >/dev/full", 2, "standard output: No space left on device"),
+        ("--help >/dev/full", 2, "standard output: No space left on device"),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_a_sentence(shell: Shell, command: str, code: int, said: str) -> None:
+    env = {name: value for name, value in shell.environment().items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"'{KEYSWEEP}' {command}"], cwd=shell.place, capture_output=True, check=False, env=env
+    )
+    shell.check(done.stdout, done.stderr)
+    assert done.returncode == code
+    assert said in done.stderr.decode()
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_a_folder_that_is_gone_is_told(shell: Shell) -> None:
+    gone = "mkdir gone && cd gone && rmdir ../gone && exec"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{gone} '{KEYSWEEP}' stdin"], cwd=shell.place, capture_output=True, check=False,
+        env=shell.environment(),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"the folder that this was started in is gone" in done.stderr
+
+
+def test_a_line_number_that_is_none(shell: Shell) -> None:
+    done = shell.run("explain", f"leak.env:{'9' * 5000}")
+    assert (done.code, "does not say which line" in done.err) == (2, True)
+
+
+def test_a_cache_that_cannot_be_made_is_told(shell: Shell) -> None:
+    done = shell.run("history", "--cache", "leak.env")
+    assert (done.code, "--cache leak.env is not used: it cannot be made" in done.err) == (1, True)

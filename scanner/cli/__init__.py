@@ -27,6 +27,7 @@ def run(arguments: Sequence[str]) -> int:
     # What is loaded by now stays: the collector need not look at it again and again (3 % of a history's time).
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    _open_closed()
     try:
         code = keysweep.main(args=list(arguments), prog_name="keysweep", standalone_mode=False)
         sys.stdout.flush()
@@ -41,8 +42,30 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as stop:  # click's own ends: 0 after completion, 1 when the reader of our output went away
         return _unheard() if stop.code else 0
     except Exception as error:
-        return _say(_sentence(error))
+        return _say(_sentence(error, lost=_lost()))
     return code if isinstance(code, int) else 0
+
+
+def _open_closed() -> None:
+    """Gives a standard stream that is closed a descriptor that refuses to read or to write: what wants it is told so,
+    and no file that is opened takes its number. What would be said where nobody listens is not said."""
+    for number, name, mode, refusing in ((0, "stdin", "r", os.O_WRONLY), (1, "stdout", "w", os.O_RDONLY)):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, refusing), number)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - it stays open to the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - see above
+
+
+def _lost() -> bool:
+    """Whether what was told so far could not be told. It is dropped then: Python would try again at the end, and fail
+    in words of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _unheard()
+        return True
+    return False
 
 
 def _misused(error: click.ClickException) -> int:
@@ -61,7 +84,7 @@ def _unheard() -> int:
     return FAILURE
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, *, lost: bool) -> str:
     from scanner.cli.masking import masked  # noqa: PLC0415
     from scanner.errors import KeysweepError  # noqa: PLC0415
     from scanner.reports.text_safety import shortened  # noqa: PLC0415
@@ -69,7 +92,8 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, KeysweepError):
         return shortened(masked(str(error)), LONGEST)
     if isinstance(error, OSError):
-        return masked(f"{error.filename or 'a system call'}: {error.strerror or type(error).__name__}")
+        place = error.filename or ("standard output" if lost else "a system call")
+        return masked(f"{place}: {error.strerror or type(error).__name__}")
     return _bug(error)
 
 

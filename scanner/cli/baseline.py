@@ -61,7 +61,7 @@ def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
     """
     session = Session(wanted)
     session.refuse_verify("baseline")
-    path = session.baseline_path
+    path = session.baseline_to_write
     if path.exists() and not force:
         raise ConfigError(f"{path}: there is a baseline; `baseline update` keeps its reasons, --force drops them")
     empty = store.new_baseline(session.pepper, str(path))
@@ -86,7 +86,7 @@ def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
     """
     session = Session(wanted)
     session.refuse_verify("baseline")
-    return _update(session, store.load(session.baseline_path), place, tree, reason, _date(expires), prune=prune)
+    return _update(session, store.load(session.baseline_to_write), place, tree, reason, _date(expires), prune=prune)
 
 
 @baseline.command("import")
@@ -116,7 +116,7 @@ def import_(wanted: Wanted, file: Path, place: str, tree: bool, reason: str, exp
     day = _date(expires)
     _, data = content(file, usual=False) or ("", b"")
     claims = parse(data, file.name)
-    path = session.baseline_path
+    path = session.baseline_to_write
     old = store.load(path) if path.exists() else store.new_baseline(session.pepper, str(path))
     source = _source(session, place, tree)
     result = session.scan(source)

@@ -68,7 +68,7 @@ def _explain(session: Session, chunk: Chunk, number: int, findings: tuple[Findin
 
 def _parse(place: str) -> tuple[str, int]:
     name, _, number = place.rpartition(":")
-    if name and number.isdecimal() and int(number) > 0:
+    if name and number.isdecimal() and len(number) < 20 and int(number) > 0:
         return name, int(number)
     if place == "-":
         return place, 0

@@ -43,8 +43,15 @@ class Session:
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self._targets = [_target(text) for text in wanted.report or self.config.report or ("text",)]
+        if not wanted.report:
+            self._targets = [
+                (name, self.own("report", str(path)) if path is not None else None) for name, path in self._targets
+            ]
         if sum(path is None for _, path in self._targets) > 1:
             raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
+        places = [path.resolve() for _, path in self._targets if path is not None]
+        if twice := next((path for path in places if places.count(path) > 1), None):
+            raise UsageError(f"two reports cannot both go to {twice}: give each a path of its own")
         self.progress = Progress(self._shows_progress())
         self.memory: Memory | None = None
         self._scanned: Repository | None = None
@@ -62,7 +69,7 @@ class Session:
         if wanted.config is not None:
             config = load_config_file(wanted.config)
         elif not wanted.no_config:
-            config = load_config(_home(Path.cwd()))
+            config = load_config(_home(_here()))
         return overrule(config, wanted, tuple(str(self.beside_config(config, rule)) for rule in config.rules))
 
     @staticmethod
@@ -70,10 +77,26 @@ class Session:
         """A path of the configuration file, which is relative to that file's folder."""
         return Path(config.source.split(" [")[0]).parent / path if config.source else Path(path)
 
+    def own(self, key: str, path: str) -> Path:
+        """A path to write to that the configuration names. One that was only found may be somebody else's, so it must
+        lie beside that, and not among what git keeps. Raises UsageError."""
+        place, home = self.beside_config(self.config, path), self.beside_config(self.config, "")
+        if self.wanted.config is None and self.config.source:
+            real, top = place.resolve(), home.resolve()
+            if not real.is_relative_to(top) or ".git" in map(str.lower, real.relative_to(top).parts):
+                raise UsageError(
+                    f"{self.config.source}: {key} = '{path}' must lie below the file's folder, and not in .git, unless "
+                    "you name the file with --config"
+                )
+        return place
+
     @cached_property
     def rules(self) -> RuleSet:
-        """All rules, and which of them are wanted."""
-        return load_rules(self.config.rules).select(self.config.enable, self.config.disable)
+        """All rules, and which of them are wanted. Raises UsageError when none is left: nothing is clean then."""
+        chosen = load_rules(self.config.rules).select(self.config.enable, self.config.disable)
+        if not chosen.selected:
+            raise UsageError("no rule is left to report anything: what is enabled is disabled as well")
+        return chosen
 
     @cached_property
     def matcher(self) -> Matcher:
@@ -130,6 +153,11 @@ class Session:
         """Where the baseline is, or would be."""
         return self.wanted.baseline or self.beside_config(self.config, self.config.baseline)
 
+    @property
+    def baseline_to_write(self) -> Path:
+        """Where a baseline may be written."""
+        return self.wanted.baseline or self.own("baseline", self.config.baseline)
+
     def baseline(self) -> Baseline | None:
         """The known findings, None when there is no such file (and none was asked for) or they are not wanted."""
         if self.wanted.no_baseline:
@@ -145,9 +173,14 @@ class Session:
             return None
         from scanner.memory import open_memory  # noqa: PLC0415 - start-up
 
-        self.memory = open_memory(place, self.pepper)
+        why = f"no key can be kept for it; set {IDENTITY_KEY}"
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.memory = open_memory(place, self.pepper)
+        except OSError as error:
+            why = f"it cannot be made: {error.strerror}"
         if self.memory is None and not self.wanted.quiet:
-            self.progress.say(f"--cache {place} is not used: no key can be kept for it; set {IDENTITY_KEY}")
+            self.progress.say(f"--cache {place} is not used: {why}")
         return self.memory
 
     def _cache_of_config(self) -> Path | None:
@@ -242,6 +275,9 @@ class Session:
 
     def run(self, source: Source, *, whole: bool = False) -> int:
         """Scans, judges, writes every report and returns the exit code."""
+        for _, path in self._targets:
+            if path is not None and not path.parent.is_dir():
+                raise UsageError(f"{path}: the report cannot be written: there is no such folder")
         decision = self.judge(self.scan(source), whole=whole)
         if self.wanted.verify_plan:
             self._show_plan(decision)
@@ -273,8 +309,11 @@ class Session:
             if path is None:
                 sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
                 sys.stdout.flush()
-            else:
+                continue
+            try:
                 path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+            except OSError as error:
+                raise UsageError(f"{path}: the report cannot be written: {error.strerror}") from error
 
     def _tell(self, result: ScanResult, took: float) -> None:
         stats = result.stats
@@ -319,6 +358,13 @@ def overrule(config: Config, wanted: Wanted, rules: tuple[str, ...]) -> Config:
 def _named(words: tuple[str, ...]) -> tuple[Wish, ...]:
     """The scanners that the command line names. Files are relative to the folder it was given in."""
     return tuple(replace(one, file=str(Path(one.file).absolute())) if one.file else one for one in wishes(words))
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the folder that this was started in is gone: change to another one") from None
 
 
 def _home(folder: Path) -> Path:
