@@ -243,6 +243,8 @@ def install(place: Place, kind: str, *, chain: bool = False) -> Hook:
         if hook.state in (State.OURS, State.BROKEN):
             _replace(hook.path, content)
         else:
+            if hook.path.parent.exists() and not hook.path.parent.is_dir():
+                raise ConfigError(f"{hook.path.parent}: no folder, so no hook can be put there")
             hook.path.parent.mkdir(parents=True, exist_ok=True)
             _write(hook.path, content)
     except FileExistsError as error:

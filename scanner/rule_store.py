@@ -67,9 +67,12 @@ def load_each(paths: Sequence[Path]) -> tuple[list[Rule], list[KeysweepError]]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(item for item in path.iterdir() if item.suffix in (".yaml", ".yml") and item.is_file())
+        found = sorted(item for item in path.iterdir() if item.suffix in (".yaml", ".yml") and not item.is_dir())
         if not found:
             raise KeysweepError(f"{path}: no rule files (*.yaml) in this folder")
+        for item in found:
+            if not item.is_file():  # leaving it out would leave its keys unseen
+                raise KeysweepError(f"{item}: cannot be read: it is no regular file, or a link to nothing")
         return found
     if not path.is_file():
         raise KeysweepError(f"{path}: no such rule file or folder")

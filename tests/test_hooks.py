@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -134,6 +135,14 @@ class TestInstall:
         refused = install(repo, "--chain")
         assert refused.code == 2
         assert "a folder stands where the hook belongs" in refused.text
+
+    def test_a_file_where_the_hooks_should_be(self, repo: Path) -> None:
+        shutil.rmtree(repo / ".git/hooks", ignore_errors=True)
+        (repo / ".git/hooks").write_text("mine")
+        refused = install(repo)
+        assert refused.code == 2
+        assert f"{repo}/.git/hooks: no folder, so no hook can be put there" in refused.text
+        assert (repo / ".git/hooks").read_text() == "mine"
 
     def test_not_a_repository(self, tmp_path: Path) -> None:
         refused = install(tmp_path)

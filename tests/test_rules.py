@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner import pattern, rule_file, rule_store
-from scanner.errors import RuleError
+from scanner.errors import KeysweepError, RuleError
 from scanner.fakes import KeyMaker
 from scanner.matcher import Matcher
 from scanner.models import Chunk, Origin
@@ -164,6 +164,13 @@ def test_an_id_used_twice_names_both_files(tmp_path: Path) -> None:
     for name in ("one.yaml", "two.yaml"):
         (tmp_path / name).write_text(GOOD)
     with pytest.raises(RuleError, match=r"two\.yaml:6: .*taken by .*one\.yaml:6"):
+        load_rules([tmp_path])
+
+
+def test_a_rule_file_that_is_no_file_is_not_left_out(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(GOOD)
+    (tmp_path / "two.yaml").symlink_to("nowhere")
+    with pytest.raises(KeysweepError, match=r"two\.yaml: cannot be read"):
         load_rules([tmp_path])
 
 
