@@ -14,11 +14,11 @@ from scanner.fakes import Fake, KeyMaker
 from scanner.matcher import Matcher
 from scanner.rule import RuleSet, load_rules
 from tests.browser import has_browser
-from tests.postgresql import binaries
+from tests.databases import left_out
 
-collect_ignore = [] if binaries() or os.environ.get("CI_POSTGRES") == "1" else ["test_verify_postgresql.py"]
-"""Tests that need a PostgreSQL are left out where there is none, and fail where CI_POSTGRES=1 says there must be. So
-are those that need a browser, with CI_BROWSER=1."""
+collect_ignore = left_out()
+"""Tests that need a database are left out where there is none, and fail where CI_DATABASES says there must be. So are
+those that need a browser, with CI_BROWSER=1."""
 
 if not has_browser() and os.environ.get("CI_BROWSER") != "1":
     collect_ignore.append("test_rule_search.py")

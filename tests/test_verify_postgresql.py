@@ -1,6 +1,6 @@
 """Database URLs, by logins to a real PostgreSQL that is started for them.
 
-Where there is no PostgreSQL, `conftest.py` leaves this module out, unless CI_POSTGRES=1 says that there must be one
+Where there is no PostgreSQL, `conftest.py` leaves this module out, unless CI_DATABASES says that there must be one
 (`.ci/run` installs it, and says so).
 """
 
@@ -67,7 +67,7 @@ class Database:
 def database() -> Iterator[Database]:
     """A server of its own, with TLS for `localhost`, in a folder of its own."""
     found = binaries()
-    assert found is not None, "CI_POSTGRES=1 says that PostgreSQL is here, and it is not"
+    assert found is not None, "CI_DATABASES says that PostgreSQL is here, and it is not"
     owner = pwd.getpwnam("postgres") if os.getuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="keysweep-pg-"))
     data, authority = folder / "data", trustme.CA()

@@ -1,4 +1,5 @@
-"""SCRAM-SHA-256, the client's side: it proves that it knows a password without telling it, and so does the server.
+"""SCRAM with SHA-256 or SHA-1, the client's side: it proves that it knows a password without telling it, and so does
+the server.
 
 References: https://www.rfc-editor.org/rfc/rfc5802, https://www.rfc-editor.org/rfc/rfc7677
 """
@@ -24,13 +25,14 @@ class ScramError(ValueError):
 class Scram:
     """One exchange. `first`, then `final` with the server's answer, then `proven` with its last one.
 
-    The user's name is empty in it, as PostgreSQL wants it (it knows the name already).
+    The user's name is empty where the server knows it already, as with PostgreSQL.
     """
 
-    def __init__(self, password: str, nonce: str = "") -> None:
+    def __init__(self, password: str, nonce: str = "", *, user: str = "", algorithm: str = "sha256") -> None:
         self._password = (password if password.isascii() else unicodedata.normalize("NFKC", password)).encode()
         self._nonce = nonce or base64.b64encode(secrets.token_bytes(18)).decode()
-        self._bare = f"n=,r={self._nonce}"
+        self._bare = f"n={user.replace('=', '=3D').replace(',', '=2C')},r={self._nonce}"
+        self._algorithm = algorithm
         self._server_key = self._told = b""
 
     def __repr__(self) -> str:
@@ -49,22 +51,22 @@ class Scram:
             raise ScramError("no first message of the server") from None
         if not nonce.startswith(self._nonce) or len(nonce) <= len(self._nonce) or not 1 <= rounds <= MOST_ROUNDS:
             raise ScramError("no first message of the server")
-        salted = hashlib.pbkdf2_hmac("sha256", self._password, salt, rounds)
+        salted = hashlib.pbkdf2_hmac(self._algorithm, self._password, salt, rounds)
         without_proof = f"c={base64.b64encode(b'n,,').decode()},r={nonce}"
         self._told = b",".join([self._bare.encode(), server_first, without_proof.encode()])
-        client_key, self._server_key = (_hmac(salted, name) for name in (b"Client Key", b"Server Key"))
-        signature = _hmac(hashlib.sha256(client_key).digest(), self._told)
+        client_key, self._server_key = (self._hmac(salted, name) for name in (b"Client Key", b"Server Key"))
+        stored = hashlib.new(self._algorithm, client_key, usedforsecurity=False).digest()
+        signature = self._hmac(stored, self._told)
         proof = bytes(one ^ other for one, other in zip(client_key, signature, strict=True))
         return f"{without_proof},p={base64.b64encode(proof).decode()}".encode()
 
     def proven(self, server_final: bytes) -> bool:
         """Whether the server's last message shows that it knows the password."""
         told = _fields(server_final).get("v", "")
-        return hmac.compare_digest(told.encode(), base64.b64encode(_hmac(self._server_key, self._told)))
+        return hmac.compare_digest(told.encode(), base64.b64encode(self._hmac(self._server_key, self._told)))
 
-
-def _hmac(key: bytes, message: bytes) -> bytes:
-    return hmac.new(key, message, hashlib.sha256).digest()
+    def _hmac(self, key: bytes, message: bytes) -> bytes:
+        return hmac.digest(key, message, self._algorithm)
 
 
 def _fields(message: bytes) -> dict[str, str]:

@@ -1,0 +1,108 @@
+"""Redis URLs, by logins to a real Redis that is started for them.
+
+Left out where there is none, unless CI_DATABASES says that there must be one.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from scanner.matcher import Matcher
+from scanner.rule import RuleSet
+from tests import databases
+from tests.database_logins import ask, found_in, free_ports, running, said
+
+RIGHT, WRONG, OWN = (f"Gr3en{number}Hats" for number in random.sample(range(10**6, 10**7), 3))
+
+USERS = f"""
+user default on >{OWN} ~* &* +@all
+user app on >{RIGHT} ~* &* +@all
+user shy on >{RIGHT} -@all
+user asleep off >{RIGHT} ~* &* +@all
+user anyone on nopass ~* &* +@all
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    plain: int
+    tls: int
+    authority: str
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    program = databases.redis()
+    assert program is not None, "CI_DATABASES says that Redis is here, and it is not"
+    folder = Path(tempfile.mkdtemp(prefix="keysweep-redis-"))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    (folder / "users.acl").write_text(USERS)
+    plain, tls = free_ports(2)
+    options = {
+        "port": plain, "tls-port": tls, "tls-cert-file": folder / "cert.pem", "tls-key-file": folder / "key.pem",
+        "tls-ca-cert-file": folder / "authority.pem", "tls-auth-clients": "no", "aclfile": folder / "users.acl",
+        "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no",
+    }  # fmt: skip
+    command = [str(program), *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+    try:
+        with running(command, plain, b"PING\r\n"):
+            yield Server(plain, tls, str(folder / "authority.pem"))
+    finally:
+        shutil.rmtree(folder)
+
+
+# (what, scheme, user and password, verdict)
+LOGINS = [
+    ("user", "redis", f"app:{RIGHT}", "active/accepted"),
+    ("wrong", "redis", f"app:{WRONG}", "inactive/invalid"),
+    ("nobody", "redis", f"nobody:{RIGHT}", "inactive/invalid"),
+    ("no-user", "redis", f":{OWN}", "active/accepted"),
+    ("no-user-wrong", "redis", f":{WRONG}", "inactive/invalid"),
+    ("default", "redis", f"default:{OWN}", "active/accepted"),
+    ("a-user-of-old", "redis", f"h:{OWN}", "active/accepted"),
+    ("may-do-nothing", "redis", f"shy:{RIGHT}", "active/restricted"),
+    ("asleep", "redis", f"asleep:{RIGHT}", "inactive/invalid"),
+    ("anyone", "redis", f"anyone:{RIGHT}", "unknown/accepts-anything"),
+    ("tls", "rediss", f"app:{RIGHT}", "active/accepted"),
+    ("tls-wrong", "rediss", f"app:{WRONG}", "inactive/invalid"),
+    ("valkey", "valkeys", f"app:{RIGHT}", "active/accepted"),
+    ("escaped", "redis", f"app:{RIGHT}%0D%0APING", "inactive/invalid"),
+]
+
+
+@pytest.mark.parametrize(("what", "scheme", "who", "verdict"), LOGINS, ids=[one[0] for one in LOGINS])
+def test_a_login(
+    what: str, scheme: str, who: str, verdict: str, rules: RuleSet, matcher: Matcher, server: Server
+) -> None:
+    finding = found_in(matcher, f"{scheme}://{who}@cache.widgets.net:6379/0")
+    tls = scheme in ("rediss", "valkeys")
+    port = server.tls if tls else server.plain
+    validity = ask(rules, finding, f"localhost:{port}/0", server.authority)
+    assert said(validity) == verdict, validity.detail
+    assert validity.endpoint == f"redis{'s' * tls}://localhost:{port}"
+    assert who.partition(":")[2] not in repr(validity)
+
+
+def test_a_certificate_of_nobody_we_know_gets_no_password(rules: RuleSet, matcher: Matcher, server: Server) -> None:
+    finding = found_in(matcher, f"rediss://app:{RIGHT}@cache.widgets.net:6379/0")
+    assert said(ask(rules, finding, f"localhost:{server.tls}/0")) == "unknown/certificate"
+
+
+def test_a_server_without_a_password(rules: RuleSet, matcher: Matcher, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    program = str(databases.redis())
+    with running([program, "--port", str(port), "--dir", str(tmp_path), "--save", ""], port, b"PING\r\n"):
+        finding = found_in(matcher, f"redis://:{RIGHT}@cache.widgets.net:6379/0")
+        assert said(ask(rules, finding, f"localhost:{port}/0")) == "unknown/accepts-anything"
