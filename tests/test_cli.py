@@ -540,6 +540,14 @@ def test_a_configuration_that_was_found_writes_no_report_elsewhere(shell: Shell,
     assert not (shell.place / path).exists()
 
 
+def test_a_report_through_a_link_to_itself_is_told(shell: Shell) -> None:
+    (shell.place / "loop").symlink_to("loop")
+    configured(shell, 'report = ["json:loop/out.json"]')
+    assert "loop/out.json: the report cannot be written" in shell.run("files", "leak.env").err
+    configured(shell, 'cache = ".git/hooks"')
+    assert "cache = '.git/hooks' must lie below the file's folder" in shell.run("history").err
+
+
 def test_a_configuration_that_was_found_writes_no_baseline_elsewhere(shell: Shell, tmp_path: Path) -> None:
     configured(shell, 'baseline = "../profile"')
     done = shell.run("baseline", "create")
@@ -618,6 +626,13 @@ def test_streams_that_are_closed_or_full_end_in_a_sentence(shell: Shell, command
     assert done.returncode == code
     assert said in done.stderr.decode()
     assert b"Exception ignored" not in done.stderr
+
+
+def test_an_identity_key_may_be_any_bytes(shell: Shell) -> None:
+    odd = {"KEYSWEEP_IDENTITY_KEY": os.fsdecode(b"caf\xe9")}
+    assert shell.run("baseline", "create", env=odd).code == 0
+    assert shell.run("history", env=odd).code == 0
+    assert "another identity key" in shell.run("history", env={"KEYSWEEP_IDENTITY_KEY": "cafe"}).err
 
 
 def test_a_folder_that_is_gone_is_told(shell: Shell) -> None:

@@ -15,17 +15,18 @@ from scanner import reports
 from scanner.baseline import NOTHING_KNOWN, Baseline, Known, match
 from scanner.baseline import load as load_baseline
 from scanner.cli.options import Wanted
+from scanner.cli.outputs import Outputs
 from scanner.cli.progress import Progress, amount, duration
-from scanner.config import IDENTITY_KEY, Config, load_config, load_config_file
+from scanner.cli.settings import beside, effective, to_write
+from scanner.config import IDENTITY_KEY, Config, identity_key
 from scanner.errors import UsageError
 from scanner.identity import Identities
 from scanner.matcher import Matcher
-from scanner.models import Confidence, Finding, ScanResult, Severity, Skipped
+from scanner.models import Finding, ScanResult, Skipped
 from scanner.pipeline import INTERRUPTED as INTERRUPTED_SCAN
 from scanner.pipeline import scan
-from scanner.policy import Decision, FailOn, decide, parse_fail_on
+from scanner.policy import Decision, FailOn, decide
 from scanner.reports.interface import count
-from scanner.rivals import Wish, wishes
 from scanner.rule import RuleSet, load_rules
 from scanner.sources.interface import Source
 
@@ -42,16 +43,7 @@ class Session:
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        self._targets = [_target(text) for text in wanted.report or self.config.report or ("text",)]
-        if not wanted.report:
-            self._targets = [
-                (name, self.own("report", str(path)) if path is not None else None) for name, path in self._targets
-            ]
-        if sum(path is None for _, path in self._targets) > 1:
-            raise UsageError("two reports cannot both go to standard output: give one of them a path (FORMAT:PATH)")
-        places = [path.resolve() for _, path in self._targets if path is not None]
-        if twice := next((path for path in places if places.count(path) > 1), None):
-            raise UsageError(f"two reports cannot both go to {twice}: give each a path of its own")
+        self._outputs = self._wanted_outputs()
         self.progress = Progress(self._shows_progress())
         self.memory: Memory | None = None
         self._scanned: Repository | None = None
@@ -59,36 +51,20 @@ class Session:
     @property
     def reports_to_output(self) -> bool:
         """Whether a report goes to standard output."""
-        return any(path is None for _, path in self._targets)
+        return self._outputs.to_stdout
+
+    def _wanted_outputs(self) -> Outputs:
+        if self.wanted.report:
+            return Outputs.of(self.wanted.report)
+        return Outputs.of(self.config.report or ("text",), lambda path: self._to_write("report", path))
 
     @cached_property
     def config(self) -> Config:
         """The configuration file's values, overruled by the options."""
-        wanted = self.wanted
-        config = Config()
-        if wanted.config is not None:
-            config = load_config_file(wanted.config)
-        elif not wanted.no_config:
-            config = load_config(_home(_here()))
-        return overrule(config, wanted, tuple(str(self.beside_config(config, rule)) for rule in config.rules))
+        return effective(self.wanted)
 
-    @staticmethod
-    def beside_config(config: Config, path: str) -> Path:
-        """A path of the configuration file, which is relative to that file's folder."""
-        return Path(config.source.split(" [")[0]).parent / path if config.source else Path(path)
-
-    def own(self, key: str, path: str) -> Path:
-        """A path to write to that the configuration names. One that was only found may be somebody else's, so it must
-        lie beside that, and not among what git keeps. Raises UsageError."""
-        place, home = self.beside_config(self.config, path), self.beside_config(self.config, "")
-        if self.wanted.config is None and self.config.source:
-            real, top = place.resolve(), home.resolve()
-            if not real.is_relative_to(top) or ".git" in map(str.lower, real.relative_to(top).parts):
-                raise UsageError(
-                    f"{self.config.source}: {key} = '{path}' must lie below the file's folder, and not in .git, unless "
-                    "you name the file with --config"
-                )
-        return place
+    def _to_write(self, key: str, path: str) -> Path:
+        return to_write(self.config, key, path, named=self.wanted.config is not None)
 
     @cached_property
     def rules(self) -> RuleSet:
@@ -141,7 +117,7 @@ class Session:
     @property
     def pepper(self) -> bytes:
         """The secret that a team may mix into identities (environment variable)."""
-        return os.environ.get(IDENTITY_KEY, "").encode()
+        return identity_key()
 
     @property
     def jobs(self) -> int:
@@ -151,12 +127,12 @@ class Session:
     @property
     def baseline_path(self) -> Path:
         """Where the baseline is, or would be."""
-        return self.wanted.baseline or self.beside_config(self.config, self.config.baseline)
+        return self.wanted.baseline or beside(self.config, self.config.baseline)
 
     @property
     def baseline_to_write(self) -> Path:
         """Where a baseline may be written."""
-        return self.wanted.baseline or self.own("baseline", self.config.baseline)
+        return self.wanted.baseline or self._to_write("baseline", self.config.baseline)
 
     def baseline(self) -> Baseline | None:
         """The known findings, None when there is no such file (and none was asked for) or they are not wanted."""
@@ -168,9 +144,9 @@ class Session:
 
     def remember(self, folder: Path | None) -> Memory | None:
         """Opens the memory in that folder, or in the one of the configuration; what scans find out goes there."""
-        place = folder if folder is not None else self._cache_of_config()
-        if place is None:
+        if folder is None and not self.config.cache:
             return None
+        place = folder if folder is not None else self._to_write("cache", self.config.cache)
         from scanner.memory import open_memory  # noqa: PLC0415 - start-up
 
         why = f"no key can be kept for it; set {IDENTITY_KEY}"
@@ -182,15 +158,6 @@ class Session:
         if self.memory is None and not self.wanted.quiet:
             self.progress.say(f"--cache {place} is not used: {why}")
         return self.memory
-
-    def _cache_of_config(self) -> Path | None:
-        """The folder that the configuration names, which must lie beside it: a configuration may be somebody else's."""
-        if not self.config.cache:
-            return None
-        place, home = self.beside_config(self.config, self.config.cache), self.beside_config(self.config, "")
-        if not place.resolve().is_relative_to(home.resolve()):
-            raise UsageError(f"{self.config.source}: cache = '{self.config.cache}' must lie below the file's folder")
-        return place
 
     # --- running ---
 
@@ -246,7 +213,7 @@ class Session:
         """Name and content of a file of another scanner; None when its usual one is not there."""
         from scanner.cli.honouring import content  # noqa: PLC0415 - few use it
 
-        return content(self.beside_config(self.config, name), usual=usual)
+        return content(beside(self.config, name), usual=usual)
 
     def honoured(self, result: ScanResult) -> Callable[[Finding], str]:
         """For a finding the entry of another scanner's file that tolerates it; "" for none."""
@@ -275,45 +242,37 @@ class Session:
 
     def run(self, source: Source, *, whole: bool = False) -> int:
         """Scans, judges, writes every report and returns the exit code."""
-        for _, path in self._targets:
-            if path is not None and not path.parent.is_dir():
-                raise UsageError(f"{path}: the report cannot be written: there is no such folder")
+        self._outputs.check()
         decision = self.judge(self.scan(source), whole=whole)
-        if self.wanted.verify_plan:
-            self._show_plan(decision)
+        if self.wanted.verify_plan and self.asking is not None:
+            self._show_plan(self.asking, decision)
         self.write(decision)
         return int(decision.exit_code)
 
-    def _show_plan(self, decision: Decision) -> None:
+    def _show_plan(self, asking: Asking, decision: Decision) -> None:
         """The plan takes the place of the report on standard output; reports that go to files are written."""
         from scanner.cli.asking import shown  # noqa: PLC0415 - only who verifies needs it
 
-        if self.asking is not None:
-            sys.stdout.write(shown(self.asking.plan(decision.findings)))
-            sys.stdout.flush()
-        self._targets = [target for target in self._targets if target[1] is not None]
+        sys.stdout.write(shown(asking.plan(decision.findings)))
+        sys.stdout.flush()
+        self._outputs = self._outputs.to_files()
 
     def write(self, decision: Decision) -> None:
-        """Writes every report that was asked for; files first, so that a broken pipe loses none of them."""
+        """Writes every report that was asked for. Raises UsageError where one cannot be written."""
         fingerprints = Identities(pepper=self.pepper, mask=self.matcher.mask)
-        for name, path in sorted(self._targets, key=lambda target: target[1] is None):
+
+        def render(name: str, to_stdout: bool) -> str:
             options = reports.Options(
                 fingerprints=fingerprints,
                 mask=self.matcher.mask,
-                colour=path is None and self._colour(sys.stdout.isatty()),
+                colour=to_stdout and self._colour(sys.stdout.isatty()),
                 group=self.wanted.group,
                 verbosity=self.wanted.verbose - self.wanted.quiet,
                 moment=reports.moment(os.environ) if name in reports.DATED else reports.NO_MOMENT,
             )
-            text = reports.render(name, decision, self.rules, options)
-            if path is None:
-                sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-                sys.stdout.flush()
-                continue
-            try:
-                path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-            except OSError as error:
-                raise UsageError(f"{path}: the report cannot be written: {error.strerror}") from error
+            return reports.render(name, decision, self.rules, options)
+
+        self._outputs.write(render)
 
     def _tell(self, result: ScanResult, took: float) -> None:
         stats = result.stats
@@ -334,52 +293,3 @@ class Session:
         if self.wanted.progress is not None:
             return self.wanted.progress
         return sys.stderr.isatty() and not self.wanted.quiet
-
-
-def overrule(config: Config, wanted: Wanted, rules: tuple[str, ...]) -> Config:
-    """The configuration with what the command line says instead, or in addition. `rules` are its own rule files."""
-    return replace(
-        config,
-        rules=(*rules, *map(str, wanted.rules)),
-        enable=wanted.enable or config.enable,
-        disable=(*config.disable, *wanted.disable),
-        exclude=(*config.exclude, *wanted.exclude),
-        fail_on=parse_fail_on(wanted.fail_on) if wanted.fail_on else config.fail_on,
-        min_severity=Severity(wanted.min_severity) if wanted.min_severity else config.min_severity,
-        min_confidence=Confidence(wanted.min_confidence) if wanted.min_confidence else config.min_confidence,
-        include_examples=wanted.include_examples or config.include_examples,
-        allow_inline=config.allow_inline and not wanted.no_inline_allow,
-        honour=(*config.honour, *_named(wanted.honour)),
-        jobs=config.jobs if wanted.jobs is None else wanted.jobs,
-        engine=wanted.engine or config.engine,
-    )
-
-
-def _named(words: tuple[str, ...]) -> tuple[Wish, ...]:
-    """The scanners that the command line names. Files are relative to the folder it was given in."""
-    return tuple(replace(one, file=str(Path(one.file).absolute())) if one.file else one for one in wishes(words))
-
-
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise UsageError("the folder that this was started in is gone: change to another one") from None
-
-
-def _home(folder: Path) -> Path:
-    """The folder whose configuration holds here: the nearest one upwards that has one, up to the repository's top."""
-    from scanner.config import CONFIG_NAME, PYPROJECT  # noqa: PLC0415
-
-    for place in (folder, *folder.parents):
-        if (place / CONFIG_NAME).exists() or (place / PYPROJECT).exists() or (place / ".git").exists():
-            return place
-    return folder
-
-
-def _target(text: str) -> tuple[str, Path | None]:
-    name, separator, path = text.partition(":")
-    reports.check_format(name)
-    if separator and not path:
-        raise UsageError(f"report '{text}' has no path behind the colon")
-    return name, Path(path) if path and path != "-" else None

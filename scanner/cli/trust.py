@@ -13,7 +13,8 @@ from types import TracebackType
 from scanner.baseline import Baseline
 from scanner.baseline import parse as parse_baseline
 from scanner.cli.options import Wanted
-from scanner.cli.session import Session, overrule
+from scanner.cli.session import Session
+from scanner.cli.settings import overrule
 from scanner.config import CONFIG_NAME, PYPROJECT, Config, parse_config
 from scanner.errors import ConfigError
 from scanner.models import ScanResult
