@@ -599,7 +599,7 @@ def test_gitpython_describes_and_runs_no_git_of_its_own(tmp_path: Path, monkeypa
     monkeypatch.setattr(git_describe, "_by_git", None)  # no second way
     for place, branch, here in (("repo", "main", True), ("linked", "feature/x", True), ("bare.git", "main", False)):
         opened = open_repository(tmp_path / place)
-        described = git_describe.describe(opened)
+        described = git_describe.describe(opened, git_describe.read_head(opened))
         assert described.branch == branch
         assert [(one.path, one.git_dir is not None) for one in described.submodules] == [("libs/inner", here)]
 

@@ -127,6 +127,21 @@ def test_new_commits_are_found(tmp_path: Path, bulk: Matcher, kept: Memory, new_
     assert sum(one is not None for one in removed) == 1
 
 
+def test_a_submodule_that_comes_later_is_read(
+    tmp_path: Path, bulk: Matcher, kept: Memory, new_key: Callable[..., Fake]
+) -> None:
+    inner = with_keys(tmp_path / "inner", key_of(new_key))
+    outer = GitRepo.new(tmp_path / "outer")
+    outer.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner.path), "lib")
+    outer.commit()
+    clone = GitRepo.clone(outer, tmp_path / "clone")
+    for _ in range(2):
+        assert [one.what for one in same(clone, bulk, kept, submodules=True).skipped] == ["submodule lib"]
+    clone.git("-c", "protocol.file.allow=always", "submodule", "update", "-q", "--init")
+    for _ in range(2):
+        assert same(clone, bulk, kept, submodules=True).findings
+
+
 def test_only_what_is_new_is_looked_through(
     tmp_path: Path, bulk: Matcher, kept: Memory, new_key: Callable[..., Fake]
 ) -> None:

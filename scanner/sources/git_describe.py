@@ -29,20 +29,29 @@ class Description:
     submodules: tuple[Submodule, ...]
 
 
-def describe(repository: Repository) -> Description:
-    """Describes a repository, running nothing that it configures. Where GitPython cannot read it (a new object
-    format, a hostile configuration), git's plumbing answers."""
-    try:
-        branch, modules = _by_gitpython(repository)
-    except Exception:
-        branch, modules = _by_git(repository)
+Head = tuple[str, list[tuple[str, str]]]
+"""What HEAD says: its branch, and paths and names of submodules."""
+
+
+def describe(repository: Repository, head: Head) -> Description:
+    """Describes a repository whose HEAD says this."""
+    branch, modules = head
     submodules = tuple(
         Submodule(path, name, _own_git_dir(repository, path, name)) for path, name in sorted(set(modules))
     )
     return Description(branch, _worktrees(repository), submodules)
 
 
-def _by_gitpython(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
+def read_head(repository: Repository) -> Head:
+    """What HEAD says, running nothing that the repository configures. Where GitPython cannot read it (a new object
+    format, a hostile configuration), git's plumbing answers."""
+    try:
+        return _by_gitpython(repository)
+    except Exception:
+        return _by_git(repository)
+
+
+def _by_gitpython(repository: Repository) -> Head:
     import git  # noqa: PLC0415 - 109 ms, and needed here only
     import gitdb  # type: ignore[import-untyped]  # noqa: PLC0415 - GitPython's object database
 
@@ -80,7 +89,7 @@ def _by_gitpython(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
         return branch, [(str(module.path), module.name) for module in repo.submodules]
 
 
-def _by_git(repository: Repository) -> tuple[str, list[tuple[str, str]]]:
+def _by_git(repository: Repository) -> Head:
     branch = _answer(repository, "symbolic-ref", "--short", "-q", "HEAD").strip()
     text = _answer(repository, "config", "--blob", "HEAD:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
     modules = []
@@ -120,4 +129,4 @@ def _worktrees(repository: Repository) -> int:
         return 0
 
 
-__all__ = ["Description", "Submodule", "describe"]
+__all__ = ["Description", "Head", "Submodule", "describe", "read_head"]

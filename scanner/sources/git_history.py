@@ -11,7 +11,7 @@ from scanner.errors import SourceError
 from scanner.memory import Memory
 from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped, Stats
 from scanner.sources.git import Repository, open_repository
-from scanner.sources.git_describe import Description, describe
+from scanner.sources.git_describe import Description, Head, describe, read_head
 from scanner.sources.git_locate import locate
 from scanner.sources.git_memory import GitMemory
 from scanner.sources.git_names import names_pieces, slice_name
@@ -143,8 +143,17 @@ class GitHistory:
     @cached_property
     def _opened(self) -> tuple[Inventory, Description]:
         with ThreadPoolExecutor(1) as aside:  # importing GitPython takes as long as git takes to enumerate
-            description = aside.submit(describe, self.repository)
-            return self._inventory(), description.result()
+            head = aside.submit(self._head)
+            return self._inventory(), describe(self.repository, head.result())
+
+    def _head(self) -> Head:
+        memory = self._memory
+        found = memory.head() if memory is not None else None
+        if found is None:
+            found = read_head(self.repository)
+            if memory is not None:
+                memory.keep_head(found)
+        return found
 
     def _inventory(self) -> Inventory:
         memory = self._memory

@@ -15,6 +15,7 @@ from pathlib import Path
 from scanner.memory import Memory
 from scanner.models import CommitRef
 from scanner.sources.git import Repository
+from scanner.sources.git_describe import Head
 from scanner.sources.git_objects import Inventory
 from scanner.sources.git_walk import Lives, Wanted
 
@@ -38,6 +39,20 @@ class GitMemory:
         """Remembers it."""
         if self._state:
             self._memory.write(self._name("inventory"), _packed(inventory))
+
+    def head(self) -> Head | None:
+        """What HEAD says, when it was read before."""
+        content = self._memory.read(self._name("head")) if self._state else None
+        try:
+            branch, modules = json.loads(content or b"null")
+            return str(branch), [(str(path), str(name)) for path, name in modules]
+        except (ValueError, TypeError):
+            return None
+
+    def keep_head(self, head: Head) -> None:
+        """Remembers it."""
+        if self._state:
+            self._memory.write(self._name("head"), json.dumps(head).encode())
 
     def lives(self, wanted: Wanted) -> Lives | None:
         """The lives of what is wanted, when they were told before."""
