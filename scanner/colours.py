@@ -13,6 +13,11 @@ _SEQUENCE = re.compile(
 )
 
 
+def without(data: bytes) -> bytes:
+    """What a terminal would show of some bytes. Lines stay lines."""
+    return _SEQUENCE.sub(b"", data)
+
+
 class Plain:
     """What a terminal would show of some bytes: `data`, without control sequences."""
 
@@ -57,4 +62,4 @@ class Plain:
         return min(limit, self._at[number] + was - self._was[number])
 
 
-__all__ = ["Plain"]
+__all__ = ["Plain", "without"]

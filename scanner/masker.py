@@ -20,12 +20,13 @@ from functools import lru_cache
 from typing import AnyStr
 from weakref import WeakSet
 
+from scanner.hidden import Hidden, simple
 from scanner.known_secrets import GIVEN, from_environment, worth
 from scanner.look import Event, Look, Place
 from scanner.mask_report import Report
 from scanner.own_keys import Key, blanked
 from scanner.rule import RuleSet, load_rules
-from scanner.stretch import LOOK_BACK, Hidden, Stretches, simple
+from scanner.stretch import LOOK_BACK, Stretches
 from scanner.worth import NEXT
 
 LONGEST = 512 * 1024

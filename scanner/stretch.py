@@ -10,10 +10,11 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
-from scanner import decode
+from scanner import coloured, decode
+from scanner.coloured import NEAR
 from scanner.colours import Plain
+from scanner.hidden import Hidden, merged
 from scanner.hits import Hit, outside, repeated, settle
 from scanner.known_secrets import KnownSecrets
 from scanner.look import Event, Look
@@ -31,16 +32,7 @@ from scanner.worth import FAR, NEXT, Sight, Worth, crosses, spans_lines
 LOOK_BACK = 4096
 """How many bytes before a stretch are looked at."""
 
-_NEAR = 1024
-
-
-class Hidden(NamedTuple):
-    """Bytes that are not shown, what for (a rule's id), and what stands in their place."""
-
-    start: int
-    end: int
-    name: str
-    mask: bytes = MASK.encode()
+_ANY_HEAD = b"PRIVATE KEY"
 
 
 class Stretches:
@@ -72,8 +64,9 @@ class Stretches:
 
     # --- where to look ---
 
-    def look(self, data: bytes, start: int, end: int) -> Look:
-        """Looks at data[start:end], whole lines (or all there is); nothing behind it matters."""
+    def look(self, data: bytes, start: int, end: int, *, colours: bool = True) -> Look:
+        """Looks at data[start:end], whole lines (or all there is); nothing behind it matters. With `colours` also at
+        what a terminal would show of it."""
         seen = Look()
         keys: list[Key] = []
         rest: list[tuple[int, int]] = []
@@ -91,21 +84,26 @@ class Stretches:
         seen.events.sort()
         seen.signs = self._signs(blank, start, end)
         if self._known:
-            seen.signs = sorted([*seen.signs, *self._known.signs(data, start, end)])
+            seen.signs += self._known.signs(data, start, end)
+        if colours and data.find(b"\x1b", start, end) >= 0:
+            seen.signs += coloured.signs(self._plainly, data, start, end, seen.keys)
+        seen.signs.sort()
         return seen
 
     def _signs(self, data: bytes, start: int, end: int) -> list[int]:
-        """Encoded stretches and colours."""
+        """Encoded stretches, and heads of private keys of any kind."""
         found: list[int] = []
-        for byte in (b"\x1b", b"\0"):
-            at = data.find(byte, start, end)
+        for sign in (b"\0", _ANY_HEAD):
+            at = data.find(sign, start, end)
             while at >= 0:  # one a line will do
                 found.append(at)
                 at = data.find(b"\n", at, end)
-                at = data.find(byte, at, end) if at >= 0 else -1
+                at = data.find(sign, at, end) if at >= 0 else -1
         found += [at for at, said in decode.signs(data, start, end) if said is None or self._says(said)]
-        found.sort()
         return found
+
+    def _plainly(self, data: bytes) -> Look:
+        return self.look(data, 0, len(data), colours=False)
 
     def dull(self, data: bytes) -> bool:
         """A quick look at a whole text: nothing in it can be secret."""
@@ -159,7 +157,7 @@ class Stretches:
         if data.find(b"\x1b") >= 0:
             found += self._coloured(data, first)
         found += [Hidden(start, end, name) for start, end, name in self._known.find(data, 0, len(data)) if end > first]
-        return _merged(found, first)
+        return merged(found, first)
 
     def _hits(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> list[Hit]:
         hits = [
@@ -221,10 +219,10 @@ class Stretches:
 
     def _coloured(self, data: bytes, first: int) -> Iterator[Hidden]:
         """What is secret once the colours are taken off. The codes inside stay where they are, behind the mask."""
-        base = max(0, first - _NEAR)
+        base = max(0, first - NEAR)
         plain = Plain(data[base:])
         start = plain.find(first - base)
-        seen = self.look(plain.data, 0, len(plain.data))
+        seen = self._plainly(plain.data)
         for one in self._spans(plain.data, start, self._hits(plain.data, start, seen.events, seen.keys)):
             for number, (low, high) in enumerate(plain.pieces(one.start, one.end)):
                 yield Hidden(base + low, base + high, one.name, b"" if number else one.mask)
@@ -237,7 +235,7 @@ class Stretches:
             return first
         if data.find(b"\x1b") < 0:
             return max(first, self._settled(data, first, events))
-        base = max(0, first - _NEAR)
+        base = max(0, first - NEAR)
         plain = Plain(data[base:])
         safe = max(plain.find(first - base), self._settled(plain.data, plain.find(first - base), []))
         raw = self._settled(data, first, events, words=False)
@@ -278,8 +276,8 @@ class Stretches:
         return data.find(b"\x1b", first) >= 0 and self._coloured_goes_on(data, first)
 
     def _coloured_goes_on(self, data: bytes, first: int) -> bool:
-        plain = Plain(data[max(0, first - _NEAR) :])
-        seen = self.look(plain.data, 0, len(plain.data))
+        plain = Plain(data[max(0, first - NEAR) :])
+        seen = self._plainly(plain.data)
         blank = blanked(plain.data, seen.keys)
         return any(one.secret_start >= 0 > one.secret_end for one in self._begun(plain.data, blank, seen.events))
 
@@ -315,30 +313,6 @@ class Stretches:
                     yield found
 
 
-def simple(data: bytes, first: int, end: int, keys: Sequence[Key], found: list[Hidden]) -> int:
-    """Adds what `hidden` says of the lines data[first:end], in which are keys and nothing else to look at. Returns
-    where the first line begins in which keys overlap or a secret stands again, of which nothing is said; or the end."""
-    line = stop = first
-    done = kept = len(found)
-    for start, last, secret_start, secret_end, rule, _ in keys:
-        if start >= stop:
-            done = len(found)
-            line = data.rfind(b"\n", stop, start) + 1 or stop
-            stop = data.find(b"\n", secret_end, end) + 1 or end
-            kept = line
-        secret = data[secret_start:secret_end]
-        if (
-            start < kept
-            or data.find(secret, secret_end, stop) >= 0
-            or data.find(secret, line, secret_end - 1) >= 0
-        ):
-            del found[done:]
-            return line
-        kept = last
-        found.append(Hidden(secret_start, secret_end, rule.id))
-    return end
-
-
 def _one_order(views: Iterable[decode.View]) -> Iterator[decode.View]:
     """The views, but of UTF-16 that reads in both byte orders (a line cut within its last character does) one only."""
     wide: list[decode.View] = []
@@ -366,20 +340,6 @@ def _mask(data: bytes, hit: Hit) -> bytes:
 def _covered(begun: Begun, hidden: list[Hidden]) -> bool:
     """Whether the secret of a match in progress is hidden already."""
     return any(one.start <= begun.secret_start and begun.secret_end <= one.end for one in hidden)
-
-
-def _merged(found: list[Hidden], first: int) -> list[Hidden]:
-    """In order, cut at `first`; those that overlap or touch made one, called after the one that begins first."""
-    merged: list[Hidden] = []
-    for one in sorted(found, key=lambda one: (one.start, not one.mask, -one.end)):
-        start = max(one.start, first)
-        last = merged[-1] if merged else None
-        if last is not None and (start < last.end or (start == last.end and one.mask == last.mask)):
-            if one.end > last.end:
-                merged[-1] = Hidden(last.start, one.end, last.name, last.mask)
-        elif one.end > start:
-            merged.append(Hidden(start, one.end, one.name, one.mask))
-    return merged
 
 
 _MASKED_BEHIND = re.compile(rb"[A-Za-z0-9_:./+\-]{0,100}\*{8}")

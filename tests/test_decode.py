@@ -73,6 +73,14 @@ def test_location_of_a_wide_text_is_exact(matcher: Matcher, new_key: Callable[..
     assert found.decoded == ("utf-16",)
 
 
+def test_lines_that_only_look_like_one_text_are_read_one_by_one() -> None:
+    line = base64.b64encode(b"some text that is long enough to be taken for it")
+    for between in (b"\n" + b" " * 100, b"=\n", b"\n" + b"+ " * 50):
+        data = line + between + line + b"\n"
+        second = data.rindex(line)
+        assert {(view.start, view.end) for view in decode.views(data, second + 9, len(data))} == {(second, second + 64)}
+
+
 def test_a_bomb_is_bounded() -> None:
     bomb = base64.b64encode(gzip.compress(b"\0" * (64 << 20), mtime=0))
     assert all(len(view.data) <= decode.MAX_DECODED for view in decode.views(bomb, 0, len(bomb)))

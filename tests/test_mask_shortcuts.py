@@ -4,6 +4,7 @@ out: lines are masked as if every keyword on them were looked at closely."""
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
 import pytest
@@ -34,8 +35,8 @@ ENDS = [b"\n", b"\n", b"\n", b"\r\n", b" ", b"\\\n", b"", b"\n  "]
 class Thorough(Stretches):
     """Looks at every keyword closely."""
 
-    def look(self, data: bytes, start: int, end: int) -> Look:
-        seen = super().look(data, start, end)
+    def look(self, data: bytes, start: int, end: int, *, colours: bool = True) -> Look:
+        seen = super().look(data, start, end, colours=colours)
         rest = [(at, number) for number, at in self._prefilter(data, start, end) if self._rest[number]]
         return Look(seen.keys, sorted(rest), seen.signs)
 
@@ -48,6 +49,11 @@ def quick(rules: RuleSet) -> Stretches:
 @pytest.fixture(scope="module")
 def thorough(rules: RuleSet) -> Stretches:
     return Thorough(rules, "bulk")
+
+
+@pytest.fixture(scope="module")
+def coloured(rules: RuleSet) -> Stretches:
+    return Coloured(rules, "bulk")
 
 
 def masked(stretches: Stretches, data: bytes) -> bytes:
@@ -81,6 +87,31 @@ def test_words_that_are_not_looked_at_closely_hide_nothing(
     in_streams = [rule for rule in rules if not rule.whole]
     text = data.draw(lines(in_streams, [rule for rule in in_streams if rule.provider == BROAD]))
     assert masked(quick, text) == masked(thorough, text)
+
+
+CODES = [b"\x1b[31m", b"\x1b[0m", b"\x1b[1;32m", b"\x1b]8;;x\x07", b"\x1b[K", b"\x1b"]
+
+
+class Coloured(Stretches):
+    """Looks at every line closely in which there is a colour."""
+
+    def look(self, data: bytes, start: int, end: int, *, colours: bool = True) -> Look:
+        seen = super().look(data, start, end, colours=False)
+        found = [start + at.start() for at in re.finditer(b"\x1b", data[start:end])] if colours else []
+        return Look(seen.keys, seen.events, sorted([*seen.signs, *found]))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_coloured_lines_that_are_not_looked_at_closely_hide_nothing(
+    data: st.DataObject, rules: RuleSet, quick: Stretches, coloured: Stretches
+) -> None:
+    in_streams = [rule for rule in rules if not rule.whole]
+    text = data.draw(lines(in_streams, [rule for rule in in_streams if rule.provider == BROAD]))
+    for _ in range(data.draw(st.integers(1, 8))):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(st.sampled_from(CODES)) + text[at:]
+    assert masked(quick, text) == masked(coloured, text)
 
 
 NAMES = [
