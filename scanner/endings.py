@@ -109,7 +109,7 @@ def _ending(finding: Finding, rule: Rule, settings: VerifySettings, neighbours: 
     how = str(data.get("how", PAGE))
     override = settings.of(rule.provider)
     resolved = resolve(finding, rule, override, neighbours)
-    trap = canary([resolved.values["key"].reveal(), *(part.reveal() for _, part in finding.parts)])
+    trap = canary(value.reveal() for value in resolved.values.values())
     if finding.sample or trap:
         reason = "sample" if finding.sample else "canary"
         why = f"{REASONS[UNKNOWN][reason]}{f' ({trap})' if trap else ''}"

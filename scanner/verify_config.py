@@ -241,7 +241,7 @@ def _proxy(value: Any) -> str:
 
 
 _LAST_PORT: Final = 65_535
-_HOST = re.compile(r"(?:\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(?::(?P<port>[1-9]\d{0,4}))?", re.IGNORECASE)
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(?::(?P<port>[1-9]\d{0,4}))?", re.IGNORECASE | re.ASCII)
 
 
 def _hosts(value: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ Values = Mapping[str, str]
 _HEADER = re.compile(r"[\x20-\x7e]*")
 _BODY = re.compile(r"[A-Za-z0-9._~+/=:@-]*")
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,10}}", re.IGNORECASE)
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{0,10}}", re.IGNORECASE | re.ASCII)
 
 
 class UnaskableError(ValueError):

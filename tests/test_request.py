@@ -19,6 +19,7 @@ from scanner.errors import ConfigError
 from scanner.exchange import MAX_REPLY, Failure, Reply, Request
 from scanner.fakes import Fake
 from scanner.request import Requester, Way, tls_context
+from tests.database_logins import speaking
 from tests.simulator import HERE, Answer, Simulator, simulator
 
 REFUSED = {
@@ -278,6 +279,41 @@ def test_a_value_cannot_end_its_header(value: str, sim: Simulator, requester: Re
     assert isinstance(failure, Failure)
     assert failure.reason == "not-sendable"
     assert sim.asked == []
+
+
+FLOODS = {
+    "headers without end": (b"HTTP/1.1 200 OK\r\n", b"X-Pad: " + b"a" * 8000 + b"\r\n"),
+    "one header without end": (b"HTTP/1.1 200 OK\r\nX-Pad: ", b"a" * 8000),
+    "a status without end": (b"HTTP/1.1 200 ", b"a" * 8000),
+    "replies before the reply": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
+    "chunks of nothing much": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    "noise": (b"", bytes(range(256)) * 30),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_has_an_end(flood: str) -> None:
+    """Whatever a server sends for as long as we listen, nothing of it is a whole reply, and we stop listening."""
+    begin, again = FLOODS[flood]
+    ended = threading.Event()
+
+    def talk(caller: socket.socket) -> None:
+        caller.recv(4096)
+        try:
+            caller.sendall(begin)
+            while True:
+                caller.sendall(again)
+        except OSError:
+            ended.set()
+
+    with speaking(talk) as port:
+        requester = Requester(timeout=2.0, allow_loopback=True)
+        got = requester.send(Request("GET", f"http://127.0.0.1:{port}/"))
+        requester.close()
+        assert ended.wait(20)
+    assert isinstance(got, Failure) or not got.whole
+    if isinstance(got, Failure):
+        assert got.reason in ("unreachable", "timeout")
 
 
 def test_the_body_is_read_up_to_its_bound(sim: Simulator, requester: Requester) -> None:

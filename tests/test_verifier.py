@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from scanner.canaries import AWS_ACCOUNTS, aws_account, canary
+from scanner.endings import endings_of
 from scanner.fakes import Fake
 from scanner.matcher import Matcher
 from scanner.models import Chunk, Finding, Origin, Secret
@@ -223,6 +224,8 @@ def test_a_trap_may_stand_elsewhere_in_the_file(account: str, sim: Simulator, ru
     with asking(sim, rules, VerifySettings()) as verifier:
         plan = verifier.plan([identifier, secret])
     trap = account in AWS_ACCOUNTS
+    told = endings_of([identifier, secret], rules, VerifySettings())
+    assert [one.never for one in told if one.finding is secret] == [trap]
     assert plan.hosts == (() if trap else ("sts.amazonaws.com",))
     assert ("aws-secret-access-key", "canary") in {(one.rule_id, one.reason) for one in plan.not_asked} or not trap
 
@@ -358,6 +361,8 @@ def test_a_host_is_allowed_with_its_port_or_whatever_the_usual_one_is(
         "evil.example", "acme.net.evil.example", "evilacme.net", "acme.net@evil.example", "evil.example/.acme.net",
         "evil.example?.acme.net", "evil.example#.acme.net", "evil.example:443/.acme.net", "evil.example\r\n.acme.net",
         "127.0.0.1", "[::1]", "acme.net", ".acme.net", "-.acme.net", "a b.acme.net", "%65vil.acme.net", "",
+        "ev\u0131l.acme.net", "te\u017ft.acme.net", "\u212aey.acme.net", "a\uff0eacme.net", "a\u3002acme.net",
+        "a.acme.net.",
     ],
 )  # fmt: skip
 def test_no_spelling_of_a_host_gets_past_the_restriction(

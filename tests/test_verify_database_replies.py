@@ -24,7 +24,7 @@ from scanner.rule import RuleSet
 from scanner.verifier import Verifier
 from scanner.verify_handlers import bson
 from scanner.verify_handlers.login import Wire
-from scanner.verify_handlers.scram import Scram
+from scanner.verify_handlers.scram import Scram, ScramError
 from scanner.verify_settings import Override, VerifySettings
 from tests.database_logins import ask, exactly, found_in, said, speaking
 
@@ -175,6 +175,16 @@ def test_scram_with_sha_1_is_what_its_specification_shows() -> None:
     assert told == b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="
     assert scram.proven(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")
     assert not scram.proven(b"v=rmF9pqV8S7suAoZWja4dJRkFsKE=")
+
+
+@pytest.mark.parametrize(("rounds", "good"), [(1, False), (4095, False), (4096, True), (1_000_001, False)])
+def test_a_server_that_wants_a_cheap_proof_gets_none(rounds: int, good: bool) -> None:
+    """With one round, whoever pretends to be the server could try billions of passwords on the proof."""
+    scram = Scram(RIGHT, "nonce", user="app")
+    try:
+        assert scram.final(f"r=nonce+more,s=c2FsdA==,i={rounds}".encode()) and good
+    except ScramError:
+        assert not good
 
 
 def mongodb(password: str, mechanisms: list[str], *, tells: bool = True, honest: bool = True, code: int = 18) -> Talk:

@@ -14,6 +14,10 @@ import secrets
 import unicodedata
 from typing import Final
 
+LEAST_ROUNDS: Final = 4096
+"""A server that wants fewer is not answered: who pretends to be one could try passwords on the proof as fast as it
+likes. It is what RFC 7677 asks for, and the least that PostgreSQL and MongoDB make by themselves."""
+
 MOST_ROUNDS: Final = 1_000_000
 """A server that wants more rounds than this (each costs time here) is not answered."""
 
@@ -49,7 +53,8 @@ class Scram:
             nonce, salt, rounds = fields["r"], base64.b64decode(fields["s"], validate=True), int(fields["i"])
         except (KeyError, ValueError, binascii.Error):
             raise ScramError("no first message of the server") from None
-        if not nonce.startswith(self._nonce) or len(nonce) <= len(self._nonce) or not 1 <= rounds <= MOST_ROUNDS:
+        fits = LEAST_ROUNDS <= rounds <= MOST_ROUNDS
+        if not nonce.startswith(self._nonce) or len(nonce) <= len(self._nonce) or not fits:
             raise ScramError("no first message of the server")
         salted = hashlib.pbkdf2_hmac(self._algorithm, self._password, salt, rounds)
         without_proof = f"c={base64.b64encode(b'n,,').decode()},r={nonce}"
@@ -74,4 +79,4 @@ def _fields(message: bytes) -> dict[str, str]:
     return {name: value for name, sign, value in pairs if sign}
 
 
-__all__ = ["MOST_ROUNDS", "Scram", "ScramError"]
+__all__ = ["LEAST_ROUNDS", "MOST_ROUNDS", "Scram", "ScramError"]
