@@ -19,7 +19,7 @@ from scanner.revocation_service import type_of
 from scanner.revoke_owner import candidates, fits
 
 LISTING = {"items": "data", "id": "id", "more": "has_more", "match": {"hint": {"shortened": "{key}"}}}
-TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40)
+TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=13, max_size=40)
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
