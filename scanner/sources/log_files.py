@@ -159,7 +159,10 @@ def log_chunks(stream: IO[bytes], path: str) -> Iterator[Chunk | Skipped]:
         if text is None:
             yield Skipped(path or "standard input", _NO_ZSTD)
             return
-        yield from windows(reader(_Bounded(text).read if kind else text.read), Origin(path, Kind.LOG))
+        sound = _Sound(_Bounded(text) if kind else text)
+        yield from windows(reader(sound.read), Origin(path, Kind.LOG))
+        if sound.ended is not None:
+            raise sound.ended
     except _TooLongError:
         yield Skipped(path or "standard input", f"it decompresses to more than {MOST >> 30} GiB; the rest was not read")
     except _BROKEN as error:
@@ -201,12 +204,39 @@ class _Bounded:
     def __init__(self, text: _Readable) -> None:
         self._text, self._left = text, MOST
 
-    def read(self, count: int) -> bytes:
+    def read(self, count: int = -1) -> bytes:
         data = self._text.read(count)
         self._left -= len(data)
         if self._left < 0:
             raise _TooLongError
         return data
+
+
+class _Sound:
+    """What can be read of a log, to where it is damaged: the text before that is given, and looks like all there is."""
+
+    def __init__(self, text: _Readable) -> None:
+        self._text = text
+        self.ended: Exception | None = None
+
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes; b"" at the end, and where `ended` says why there is no more."""
+        try:
+            return b"" if self.ended else self._text.read(count)
+        except (_TooLongError, *_BROKEN) as error:
+            self.ended = error
+            return b""
+
+
+class _AsItComes:
+    """A file of Python's that decompresses: asked for much, it would keep what stands before a damage to itself."""
+
+    def __init__(self, file: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -> None:
+        self._file = file
+
+    def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes; b"" at the end."""
+        return self._file.read1(count)
 
 
 class _Readable(Protocol):
@@ -218,11 +248,11 @@ def _opened(head: _Headed, kind: str) -> _Readable | None:
     """What gives the text of a log of that kind; None when nothing here can."""
     file = cast("BinaryIO", head)
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=file, mode="rb")
+        return _AsItComes(gzip.GzipFile(fileobj=file, mode="rb"))
     if kind == "bzip2":
-        return bz2.BZ2File(file, "rb")
+        return _AsItComes(bz2.BZ2File(file, "rb"))
     if kind == "xz":
-        return lzma.LZMAFile(file, "rb")
+        return _AsItComes(lzma.LZMAFile(file, "rb"))
     if kind == "zstandard":
         return _zstandard(file)
     return head
