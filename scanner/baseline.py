@@ -18,6 +18,7 @@ from typing import Any
 from scanner.errors import ConfigError
 from scanner.identity import KDF, Identities, Key, identity
 from scanner.models import Finding, Secret
+from scanner.whole_file import read_whole
 
 DEFAULT_NAME = ".keysweep-baseline"
 LARGEST = 64 << 20
@@ -204,14 +205,7 @@ def save(baseline: Baseline, path: Path) -> None:
 
 def load(path: Path) -> Baseline:
     """Reads a baseline file; refuses a bad one with `file:line` and the reason (`ConfigError`)."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: the baseline cannot be read: {error.strerror or error}") from error
-    if len(data) > LARGEST:
-        raise ConfigError(f"{path}: larger than {LARGEST >> 20} MiB, which no baseline is")
-    return parse(data, str(path))
+    return parse(read_whole(path, LARGEST, "baseline"), str(path))
 
 
 def parse(data: bytes | str, name: str = DEFAULT_NAME) -> Baseline:

@@ -19,6 +19,7 @@ from scanner.errors import ConfigError, UsageError
 from scanner.models import Confidence, Severity
 from scanner.policy import FailOn, Policy, parse_fail_on
 from scanner.rivals import FILES, Wish, comments_of, wishes
+from scanner.whole_file import read_whole
 
 CONFIG_NAME: Final = ".keysweep.toml"
 PYPROJECT: Final = "pyproject.toml"
@@ -75,7 +76,7 @@ def load_config(folder: Path) -> Config:
     own, project = folder / CONFIG_NAME, folder / PYPROJECT
     has_own, from_project = _exists(own), None
     if _exists(project):
-        from_project = _section(_toml(_read(project), str(project)), str(project))
+        from_project = _section(_toml(read_whole(project, LARGEST, "configuration"), str(project)), str(project))
     if has_own and from_project is not None:
         raise ConfigError(f"{project}: [tool.keysweep] stands beside {own}; keep the configuration in one of them")
     if has_own:
@@ -85,7 +86,7 @@ def load_config(folder: Path) -> Config:
 
 def load_config_file(path: Path) -> Config:
     """The configuration of a file that the user named. It must be there, and say something to keysweep."""
-    data = _read(path)
+    data = read_whole(path, LARGEST, "configuration")
     if path.name == PYPROJECT and _section(_toml(data, str(path)), str(path)) is None:
         raise ConfigError(f"{path}: has no [tool.keysweep] table")
     return parse_config(data, str(path))
@@ -124,17 +125,6 @@ def _exists(path: Path) -> bool:
     if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
         raise ConfigError(f"{path}: cannot be read: it is no regular file")
     return True
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if len(data) > LARGEST:
-        raise ConfigError(f"{path}: larger than {LARGEST >> 20} MiB, which no configuration is")
-    return data
 
 
 def _toml(data: bytes | str, name: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from scanner.models import Confidence, Severity
 from scanner.rule import Example, Keyword, Part, Rule
 
 _HERE = Path(__file__).parent
+_ENOUGH = 2 << 20  # bytes of a file: the parser refuses one that is so large
 
 
 def shipped_folder() -> Path:
@@ -84,7 +85,8 @@ def _texts(files: Sequence[Path]) -> list[tuple[str, bytes]]:
     for file in files:
         name = file.name if file.parent == shipped_folder() else file.as_posix()
         try:
-            texts.append((name, file.read_bytes()))
+            with file.open("rb") as opened:
+                texts.append((name, opened.read(_ENOUGH)))
         except OSError as error:
             raise KeysweepError(f"{file}: cannot be read: {error.strerror}") from error
     return texts

@@ -149,7 +149,7 @@ class TestFile:
         assert len(load(link).entries) == 1
 
     def test_a_missing_file_is_one_sentence(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="the baseline cannot be read: No such file"):
+        with pytest.raises(ConfigError, match="cannot be read: No such file"):
             load(tmp_path / "none")
         with pytest.raises(ConfigError, match="the baseline cannot be written: No such file"):
             save(Baseline(SALT), tmp_path / "none" / "b")

@@ -174,6 +174,13 @@ def test_a_rule_file_that_is_no_file_is_not_left_out(tmp_path: Path) -> None:
         load_rules([tmp_path])
 
 
+def test_a_rule_file_without_an_end_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "one.yaml").open("wb") as file:
+        file.truncate(64 << 30)
+    with pytest.raises(RuleError, match=r"one\.yaml:1: the file is larger than 1 MiB"):
+        load_rules([tmp_path])
+
+
 _words = st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.cli.session import Session
-from scanner.errors import SourceError, UsageError
+from scanner.errors import SourceError
 from scanner.identity import Identities
 from scanner.models import Finding
 from scanner.pipeline import scan
@@ -24,18 +24,12 @@ from scanner.recheck import (
     recognised,
 )
 from scanner.sources.git import Git, open_repository
+from scanner.whole_file import read_whole
 
 
 def load_report(path: Path) -> tuple[Entry, ...]:
-    """The entries of a JSON report. Raises UsageError when there is none."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > LARGEST:
-        raise UsageError(f"{path}: larger than {LARGEST >> 20} MiB, which no report of keysweep is")
-    return read_report(data, str(path))
+    """The entries of a JSON report. Raises `ConfigError` or `UsageError` when there is none."""
+    return read_report(read_whole(path, LARGEST, "report of keysweep"), str(path))
 
 
 def inside(repo: str) -> chdir[str]:

@@ -11,6 +11,7 @@ from scanner.honour import Read, honoured
 from scanner.rival_files import LARGEST, Claim, parse
 from scanner.rivals import FILES, Wish
 from scanner.sources.git import GitError, Repository, open_repository
+from scanner.whole_file import read_whole
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _LARGEST_VERSION = 16 << 20
@@ -33,13 +34,9 @@ def content(path: Path, *, usual: bool) -> tuple[str, bytes] | None:
     """A file's name, as reports say it, and its content. None for a usual file that is not there."""
     if usual and not path.exists():
         return None
-    try:
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file")
-        with path.open("rb") as file:
-            return path.name, file.read(LARGEST + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    return path.name, read_whole(path, LARGEST, "such file of another scanner")
 
 
 def reader(repository: Repository | None) -> Read:

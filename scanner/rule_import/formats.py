@@ -15,6 +15,7 @@ from typing import Any
 
 from scanner.errors import ConfigError
 from scanner.rule_file import plain_yaml
+from scanner.whole_file import read_whole
 
 LARGEST = 8 << 20
 """The largest file that is read, in bytes."""
@@ -71,16 +72,9 @@ def read(path: Path) -> Ruleset:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise ConfigError(f"{path.name}: no such file")
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ConfigError(f"{path.name}: cannot be read: {error.strerror or error}") from error
-    if len(data) > LARGEST:
-        raise ConfigError(f"{path.name}: larger than {LARGEST >> 20} MiB")
-    return data
+    if not path.is_file():
+        raise ConfigError(f"{path.name}: no such file")
+    return read_whole(path, LARGEST, "rule file of another scanner", path.name)
 
 
 # --- gitleaks, betterleaks ---
