@@ -251,6 +251,48 @@ def test_a_new_size_is_handed_on(screens: Screens) -> None:
     screen.until(rb"50 120\r\n")
 
 
+def gone(pid: int) -> bool:
+    """Whether a process has ended within a while; nobody may have asked for its exit code yet."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        asked = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        state = asked.stdout
+        if not state.strip() or state.startswith("Z"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+LOOP = "trap 'stty size' WINCH; echo pids $$ $PPID; while :; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_a_command_on_a_terminal_does_not_outlive_us(screens: Screens, name: str) -> None:
+    screen = screens("sh", "-c", LOOP)
+    found = screen.until(rb"pids (\d+) (\d+)")
+    number = getattr(signal, name)
+    os.kill(screen.pid, number)
+    assert screen.wait() == -number
+    assert all(gone(int(pid)) for pid in found.groups())
+
+
+def test_the_process_between_hands_signals_on(screens: Screens) -> None:
+    screen = screens("sh", "-c", LOOP)
+    found = screen.until(rb"pids (\d+) (\d+)")
+    os.kill(int(found.group(2)), signal.SIGTERM)
+    assert screen.wait() == -signal.SIGTERM
+    assert gone(int(found.group(1)))
+
+
+def test_a_command_that_ignores_a_signal_on_a_terminal_is_waited_for(screens: Screens) -> None:
+    screen = screens("sh", "-c", "trap '' TERM; echo ready; read x; exit 5")
+    screen.until(b"ready")
+    os.kill(screen.pid, signal.SIGTERM)
+    time.sleep(0.3)
+    screen.type(b"go on\r")
+    assert screen.wait() == 5
+
+
 def test_ctrl_c_is_the_commands(screens: Screens) -> None:
     screen = screens("sh", "-c", "trap 'echo caught; exit 8' INT; echo ready; while :; do sleep 0.05; done")
     screen.until(b"ready")

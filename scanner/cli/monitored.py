@@ -11,6 +11,7 @@ import os
 import signal
 import struct
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 from scanner.cli.terminal import Terminal
@@ -28,9 +29,10 @@ class Monitored:
         self.returncode: int | None = None
         self.pid = 0
         self.told, tell = os.pipe()
+        parent = os.getpid()
         self._watcher = os.fork()
         if self._watcher == 0:
-            _watch(command, terminal, ends, tell)
+            _watch(command, terminal, ends, tell, parent)
         os.close(tell)
         kind, value = self._next()
         if kind == _EXEC_FAILED:
@@ -64,7 +66,9 @@ class Monitored:
                 os.killpg(self.pid, number)
 
 
-def _watch(command: Sequence[str], terminal: Terminal, ends: Sequence[int | None], tell: int) -> NoReturn:
+def _watch(
+    command: Sequence[str], terminal: Terminal, ends: Sequence[int | None], tell: int, parent: int
+) -> NoReturn:
     """The process between: never returns, whatever happens."""
     code = 1
     with contextlib.suppress(BaseException):
@@ -84,10 +88,27 @@ def _watch(command: Sequence[str], terminal: Terminal, ends: Sequence[int | None
             os.write(tell, _REPORT.pack(_EXEC_FAILED, int.from_bytes(problem, "little")))
             os.waitpid(pid, 0)
         else:
+            _hand_on(pid)
+            if os.getppid() != parent:  # gone before anybody could hear of it
+                os.kill(os.getpid(), signal.SIGHUP)
             os.write(tell, _REPORT.pack(1, pid))
             _report(pid, terminal, ends, tell)
         code = 0
     os._exit(code)
+
+
+def _hand_on(pid: int) -> None:
+    """What this process is told, the command is told. When `keysweep run` is killed its end of the terminal closes, of
+    which the system tells only this process, the first of its session."""
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, number)
+            if number == signal.SIGHUP:
+                os.killpg(pid, signal.SIGCONT)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, hand_on)
 
 
 def _report(pid: int, terminal: Terminal, ends: Sequence[int | None], tell: int) -> None:
