@@ -97,7 +97,8 @@ _UTF16 = (
     (re.compile(rb"(?:[\t\r\n\x20-\x7e]\x00){8,}"), 0),
     (re.compile(rb"(?:\x00[\t\r\n\x20-\x7e]){8,}"), 1),
 )
-_WIDE = bytes(0x30 if value == 0 else 0x61 if value in b"\t\r\n" or 0x20 <= value <= 0x7E else 0x20 for value in range(256))
+_PLAIN = frozenset(b"\t\r\n") | frozenset(range(0x20, 0x7F))
+_WIDE = bytes(0x61 if value in _PLAIN else 0x20 if value else 0x30 for value in range(256))
 _PAIRS = (b"a0" * 8, b"0a" * 8)
 
 
@@ -106,7 +107,10 @@ def _utf16(data: bytes, start: int, end: int) -> Iterator[View]:
     overlap, the longer is the text."""
     low, high = max(0, start - _LONG), min(len(data), end + _LONG)
     kinds = data[low:high].translate(_WIDE)
-    orders = [list(_wide_runs(data, kinds, low, pattern, needle)) for (pattern, _), needle in zip(_UTF16, _PAIRS, strict=True)]
+    orders = [
+        list(_wide_runs(data, kinds, low, pattern, needle))
+        for (pattern, _), needle in zip(_UTF16, _PAIRS, strict=True)
+    ]
     for (_, parity), own, other in zip(_UTF16, orders, reversed(orders), strict=True):
         for begin, stop in own:
             if stop <= start or begin >= end or _covered(begin, stop, other):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scanner.models import MASK, Chunk, Location
+from scanner.models import MASK, NEAR, Chunk, Location
 from scanner.probe import Attempt, specificity
 
 
@@ -51,10 +51,11 @@ def outside(spans: Iterable[tuple[int, int]], claimed: Sequence[tuple[int, int]]
     left: list[tuple[int, int]] = []
     for begin, stop in spans:
         at = begin
-        for start, end in claimed:
-            if end > at and start < stop:
-                left.append((at, start))
-                at = max(at, end)
+        for start, end in claimed[bisect_right(claimed, begin, key=lambda span: span[1]) :]:
+            if start >= stop:
+                break
+            left.append((at, start))
+            at = max(at, end)
         left.append((at, stop))
     return [(start, end) for start, end in left if start < end]
 
@@ -68,6 +69,35 @@ def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+class Lines:
+    """The keys on and near some lines, and all that a rule for files of other paths may take for one. `find` looks for
+    both. Where one finding stands beside another, the lines of many are looked at together."""
+
+    def __init__(self, find: Callable[[bytes, int, int, str | None], tuple[list[Hit], list[Hit]]]) -> None:
+        self._find = find
+        self._data = b""
+        self._known: dict[str | None, tuple[int, int, list[Hit], list[Hit]]] = {}
+
+    def around(self, data: bytes, first: int, last: int, path: str | None) -> tuple[list[Hit], list[Hit]]:
+        """What stands on, or not far from, data[first:last]."""
+        if self._data is not data:
+            self._data, self._known = data, {}
+        low, high, keys, others = self._known.get(path, (-1, -1, [], []))
+        if not low <= first <= last <= high:
+            low, high = first, min(len(data), last + _TOGETHER) if path in self._known else last
+            keys, others = self._find(data, low, high, path)
+            self._known[path] = low, high, keys, others
+        return _near(keys, first, last), _near(others, first, last)
+
+
+def _near(hits: Iterable[Hit], first: int, last: int) -> list[Hit]:
+    begin, end = first - NEAR, last + NEAR
+    return [hit for hit in hits if hit.end > begin and hit.start < end]
+
+
+_TOGETHER = 4096
 
 
 def repeated(data: bytes, first: int, last: int, secrets: Iterable[bytes]) -> Iterator[tuple[int, int]]:

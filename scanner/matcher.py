@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scanner import decode, parts
 from scanner.checks import entropy
 from scanner.claims import Claims, web_token
-from scanner.hits import Hit, joined, locate, masked, masked_key, outside, repeated, settle, show
+from scanner.hits import Hit, Lines, joined, locate, masked, masked_key, outside, repeated, settle, show
 from scanner.log_record import record_at
 from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Kind, Secret
 from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
@@ -25,7 +25,7 @@ from scanner.probe import SMALL, Attempt, Probe, Windows
 from scanner.rivals import marks
 from scanner.rule import Keyword, Part, Rule, RuleSet
 from scanner.suspicion import DEPTH, EDGE, Suspicion
-from scanner.tables import Tables
+from scanner.tables import Tables, distant
 
 if TYPE_CHECKING:
     from scanner.sieve import Sieve
@@ -34,7 +34,6 @@ Spans = Iterable[tuple[int, int]]
 
 SHOWN = 120
 """How many bytes of a line are shown on each side of a key."""
-
 
 _NAMES = frozenset({Kind.PATH_NAME, Kind.REF_NAME})
 
@@ -53,6 +52,7 @@ class Matcher:
         self._told: set[tuple[object, ...]] = set()
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
+        self._lines = Lines(self._keys_at)
 
     def for_bulk(self) -> Matcher:
         """The same matcher for work that is certainly large: it need not find that out."""
@@ -181,6 +181,9 @@ class Matcher:
         """
         return settle(self._confirmed(data, start, end, path, 0, previous))
 
+    def _keys_at(self, data: bytes, start: int, end: int, path: str | None) -> tuple[list[Hit], list[Hit]]:
+        return self.hits(data, start, end, path), list(self._confirmed(data, start, end, None, 0))
+
     def _confirmed(
         self,
         data: bytes,
@@ -252,11 +255,8 @@ class Matcher:
         if low > 0 or high < len(data):
             known = self._known_far(data, previous) if outside is None else outside
             present |= known
-            for number in sorted(known & far.keys()):
-                one = far[number]
-                yield from one.places(data, start - one.behind, low + len(one.text) - 1)
-                if one.before > NEAR:
-                    yield from one.places(data, high - len(one.text) + 1, end + one.before)
+            chosen = {number: far[number] for number in known & far.keys()}
+            yield from distant(chosen, self._prefilter.hits, data, (start, end), (low, high))
         if previous is not None:
             self._seen = data, frozenset(present & self._tables.far.keys())
 
@@ -346,9 +346,9 @@ class Matcher:
     def _hidden(self, data: bytes, first: int, last: int, path: str | None, extra: Spans = ()) -> list[tuple[int, int]]:
         """Every secret around data[first:last], also where one stands a second time and is cut by an end, and also
         what only another rule takes for one (a rule for other files, say), save the public part of a key."""
-        keys = self.hits(data, first, last, path)
+        keys, any_rule = self._lines.around(data, first, last, path)
         claimed = [(hit.start, hit.end) for hit in keys]
-        others = [(hit.secret_start, hit.secret_end) for hit in self._confirmed(data, first, last, None, 0)]
+        others = [(hit.secret_start, hit.secret_end) for hit in any_rule]
         spans = [*((hit.secret_start, hit.secret_end) for hit in keys), *outside(others, claimed), *extra]
         secrets = [data[start:end] for start, end in spans]
         secrets += [hit.data[hit.attempt.secret_start : hit.attempt.secret_end] for hit in keys if hit.decoded]

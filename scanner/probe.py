@@ -74,6 +74,7 @@ _REMEMBERED = 2048
 """Keywords come in the order of the text: what was found long ago is forgotten, so that memory is bounded."""
 
 _BLOCK = 128
+_OFTEN = 32
 
 
 def _remember(known: Windows, place: tuple[str, int, int], found: list[Fit]) -> list[Fit]:
@@ -90,6 +91,7 @@ class Probe:
     def __init__(self, rule: Rule, *, thorough: bool = False) -> None:
         self.rule = rule
         self._thorough = thorough
+        self._looks = 0
         self._kind = str(dict(rule.checks).get("score", ""))
         self.reach = (CONTEXT_REACH if rule.context else rule.most) + (SCORED if self._kind else AROUND)
 
@@ -102,9 +104,23 @@ class Probe:
     def _values_at(self) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
         """The pattern, where nothing stands before that belongs to a longer word; and also where that might be the end
         of an escape. So a long run of characters is tried once, and not from each of them on."""
+        return self._apart(b"")
+
+    @cached_property
+    def _values_with_needs(self) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+        """The same, but not where the value lacks what it needs: of ordinary words nothing is left."""
+        from scanner.pattern.superset import needing  # noqa: PLC0415 - 3 ms that pay when there is much to look at
+
+        needs = dict(self.rule.checks).get("needs", ())
+        told = [str(one) for one in needs] if isinstance(needs, list | tuple) and not self._thorough else []
+        ahead = needing(self.rule.pattern, told)
+        return self._apart(ahead) if ahead else self._values_at
+
+    def _apart(self, ahead: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+        whole = ahead + self._pattern.pattern
         if not self.rule.left:
-            return self._pattern, self._pattern
-        apart, whole = f"(?<![{self.rule.left}])", self._pattern.pattern
+            return (re.compile(whole),) * 2
+        apart = f"(?<![{self.rule.left}])"
         return re.compile(apart.encode() + whole), re.compile(f"(?:{apart}|{_ESCAPED})".encode() + whole)
 
     @cached_property
@@ -216,7 +232,8 @@ class Probe:
 
     def _values(self, data: bytes, begin: int, end: int, known: Windows) -> Iterator[Fit]:
         """The values in a window that are assigned to a name that fits."""
-        plain, careful = self._values_at
+        self._looks += 1
+        plain, careful = self._values_with_needs if self._looks > _OFTEN else self._values_at
         pattern = careful if any(data.find(sign, begin, end) >= 0 for sign in _SIGNS) else plain
         for found in pattern.finditer(data, begin, min(len(data), end + 1)):
             if found.end() > end:

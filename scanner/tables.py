@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import translate
 from functools import cached_property
 
 from scanner.models import NEAR
 from scanner.probe import AROUND, Probe
 from scanner.rule import Keyword, Rule, RuleSet
+
+Hits = Callable[[bytes, int, int], Iterable[tuple[int, int]]]
+"""Which keywords stand where in a stretch of data, by number; see `Prefilter`."""
 
 Owners = tuple[tuple[Probe, Keyword], ...]
 """The rules that a keyword belongs to, and its places in each."""
@@ -35,6 +38,35 @@ class Far:
                 yield probe, keyword, base + at
             at = part.find(self.text, at + 1)
 
+
+def distant(
+    chosen: Mapping[int, Far], hits: Hits, data: bytes, window: tuple[int, int], seen: tuple[int, int]
+) -> Iterator[tuple[Probe, Keyword, int]]:
+    """Where keywords of far-reaching rules stand outside of data[seen], near enough to data[window] for their rules.
+    Few are looked for one by one, many by the prefilter."""
+    (start, end), (low, high) = window, seen
+    if len(chosen) <= _FEW:
+        for _, one in sorted(chosen.items()):
+            yield from one.places(data, start - one.behind, low + len(one.text) - 1)
+            if one.before > NEAR:
+                yield from one.places(data, high - len(one.text) + 1, end + one.before)
+        return
+    longest = max(len(one.text) for one in chosen.values())
+    first = max(0, start - max(one.behind for one in chosen.values()))
+    for number, at in hits(data, first, min(len(data), low + longest)) if low > 0 else ():
+        one_there = chosen.get(number)
+        if one_there is not None and start - one_there.behind <= at < low:
+            yield from ((probe, keyword, at) for probe, keyword in one_there.owners)
+    last = min(len(data), end + max(one.before for one in chosen.values()))
+    for number, at in hits(data, max(0, high - longest), last) if high < len(data) else ():
+        one_there = chosen.get(number)
+        if one_there is None or one_there.before <= NEAR:
+            continue
+        if at > high - len(one_there.text) and at + len(one_there.text) <= end + one_there.before:
+            yield from ((probe, keyword, at) for probe, keyword in one_there.owners)
+
+
+_FEW = 6
 
 Table = tuple[tuple[Owners, ...], dict[int, Far]]
 """For each keyword its owners, and the far-reaching keywords by number."""

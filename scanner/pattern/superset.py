@@ -43,6 +43,18 @@ def superset(pattern: str, needs: Iterable[str] = ()) -> bytes:
     return _items(items, False)
 
 
+def needing(pattern: str, needs: Iterable[str]) -> bytes:
+    """A look-ahead that holds where a match begins whose secret has the characters it must have (as in the check
+    `needs`); nothing when the pattern does not show where they would stand."""
+    items = parse(pattern)
+    wanted = next((_NEEDS[need] for need in needs if need in _NEEDS), None)
+    run = _run(items) if wanted is not None else None
+    if wanted is None or run is None or not wanted.isdisjoint(run[2]):
+        return b""
+    others, held, most = run[1] - wanted, run[1] & wanted, width(items)[1]
+    return b"(?=%s{0,%d}%s)" % (_class(others), most, _class(held)) if others and held else b""
+
+
 def _run(items: Any) -> tuple[int, Charset, Charset] | None:
     """Of a pattern that is one run of characters, all of it secret: the least length, the characters, and those of what
     may come behind."""
@@ -130,4 +142,4 @@ def _opening(items: Any, fold: bool, lines: int) -> bytes:
     return b"".join(out)
 
 
-__all__ = ["opening", "superset"]
+__all__ = ["needing", "opening", "superset"]
