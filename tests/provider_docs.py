@@ -191,7 +191,7 @@ def linear(asked: Asked, state: State) -> Answer:
     known = state(asked.headers.get("authorization", ""))
     if known == "active" and "viewer" in json.loads(asked.body)["query"]:
         return Answer(200, {"data": {"viewer": {"id": "u"}}})
-    return Answer(400, {"errors": [{"message": "x", "extensions": {"code": "AUTHENTICATION_ERROR"}}]})
+    return Answer(400, {"errors": [{"message": "x", "extensions": {"type": "authentication error"}}]})
 
 
 def telegram(asked: Asked, state: State) -> Answer:

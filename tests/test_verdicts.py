@@ -67,7 +67,7 @@ DOCUMENTED = [
     ("slack-bot-token", "", "active", "active", "accepted", 200),
     ("slack-bot-token", "", "revoked", "inactive", "revoked", 200),
     ("slack-bot-token", "", "disabled", "inactive", "disabled", 200),
-    ("slack-bot-token", "", "", "inactive", "invalid", 200),
+    ("slack-bot-token", "", "", "unknown", "wrong-environment", 200),
     ("stripe-restricted-key", "live", "active", "active", "accepted", 200),
     ("stripe-restricted-key", "live", "expired", "inactive", "expired", 401),
     ("stripe-restricted-key", "test", "", "inactive", "invalid", 401),

@@ -332,11 +332,12 @@ def test_what_is_no_pattern_of_hosts(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "fits"),
+    ("host", "port", "fits"),
     [
-        ("api.acme.net", True), ("a.b.acme.net", True), ("acme.net", False), (".acme.net", False),
-        ("evilacme.net", False), ("acme.net.evil.example", False), ("one.example", True), ("x.one.example", False),
+        ("api.acme.net", 443, True), ("a.b.acme.net", 8443, True), ("acme.net", 443, False), (".acme.net", 443, False),
+        ("evilacme.net", 443, False), ("acme.net.evil.example", 443, False), ("one.example", 443, True),
+        ("x.one.example", 443, False), ("two.example", 8443, True), ("two.example", 443, False),
     ],
 )  # fmt: skip
-def test_hosts_below_a_name(host: str, fits: bool) -> None:
-    assert allowed(host, ["*.acme.net", "one.example"]) == fits
+def test_hosts_below_a_name(host: str, port: int, fits: bool) -> None:
+    assert allowed(host, ["*.acme.net", "one.example", "two.example:8443"], port) == fits
