@@ -124,12 +124,16 @@ class Probe:
         return re.compile(apart.encode() + whole), re.compile(f"(?:{apart}|{_ESCAPED})".encode() + whole)
 
     @cached_property
-    def _begins(self) -> re.Pattern[bytes]:
-        """The characters that a match can begin with."""
+    def _begins(self) -> tuple[re.Pattern[bytes], int]:
+        """What stands where a match begins, and how many bytes that has."""
         from scanner.pattern import alphabet  # noqa: PLC0415 - few rules need it
-        from scanner.pattern.tree import first, parse  # noqa: PLC0415 - see above
+        from scanner.pattern.tree import first, head, parse  # noqa: PLC0415 - see above
 
-        return re.compile(f"[{alphabet(first(parse(self.rule.pattern), False))}]".encode("ascii"))
+        tree = parse(self.rule.pattern)
+        text = head(tree)
+        if len(text) > 1 and text[0] not in text[1:]:  # so that no other begins inside of it
+            return re.compile(re.escape(text)), len(text)
+        return re.compile(f"[{alphabet(first(tree, False))}]".encode("ascii")), 1
 
     @cached_property
     def _left(self) -> re.Pattern[bytes] | None:
@@ -194,7 +198,8 @@ class Probe:
 
     def _beginning_in(self, data: bytes, low: int) -> Iterator[Fit]:
         """What fits from some place of a block on."""
-        for place in self._begins.finditer(data, low, min(len(data), low + _BLOCK)):
+        begins, size = self._begins
+        for place in begins.finditer(data, low, min(len(data), low + _BLOCK + size - 1)):
             found = self.try_at(data, place.start())
             if found is not None:
                 for attempt in self._accept(data, found):
@@ -234,7 +239,7 @@ class Probe:
         """The values in a window that are assigned to a name that fits."""
         self._looks += 1
         plain, careful = self._values_with_needs if self._looks > _OFTEN else self._values_at
-        pattern = careful if any(data.find(sign, begin, end) >= 0 for sign in _SIGNS) else plain
+        pattern = careful if _SIGN.search(data, begin, end) is not None else plain
         for found in pattern.finditer(data, begin, min(len(data), end + 1)):
             if found.end() > end:
                 continue
@@ -355,7 +360,7 @@ class Probe:
                 yield reason
 
 
-_SIGNS = (b"\\", b"%", b"\x1b")
+_SIGN = re.compile(rb"[\\%\x1b]")
 _ESCAPED = r"(?<=\\[abfnrtv0])|(?<=[0x%][0-9a-fA-F]{2})|(?<=[mK])"
 """What the end of an escape looks like (see `_ESCAPE`), and more that has less cost."""
 

@@ -138,6 +138,21 @@ def first(items: Any, fold: bool) -> Charset:
     return found
 
 
+def head(items: Any) -> bytes:
+    """The fixed characters that every match of `items` begins with."""
+    found = bytearray()
+    for op, arg in items:
+        if op is sre.SUBPATTERN and not folds(arg, False):
+            found += head(arg[3])
+            if all(inner is sre.LITERAL for inner, _ in arg[3]):
+                continue
+        elif op is sre.LITERAL:
+            found.append(arg)
+            continue
+        break
+    return bytes(found)
+
+
 def varying(items: Any, fold: bool) -> Charset:
     """The bytes inside parts of `items` whose length varies."""
     found: Charset = frozenset()
