@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scanner.errors import SourceError
-from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
-from scanner.sources.interface import Source
+from scanner.models import Chunk, Kind, Note, Origin, Skipped
+from scanner.sources.interface import Undivided
 
 NAME = "commit message"
 _SCISSORS = b"------------------------ >8 ------------------------"
 _KEEP_COMMENTS = frozenset({"whitespace", "verbatim", "scissors"})
 
 
-class CommitMessage:
+class CommitMessage(Undivided):
     """Reads the message's file. `edited` says that a person wrote it in an editor: only then git takes comments out.
     `cleanup` and `comment` are `commit.cleanup` and `core.commentChar`, "" where they are not set.
     Raises `SourceError` when there is no such file."""
@@ -31,12 +31,6 @@ class CommitMessage:
 
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         yield Chunk(self._data, Origin(NAME, Kind.COMMIT_MESSAGE))
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         """Bytes: a message is never much."""

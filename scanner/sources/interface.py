@@ -29,6 +29,18 @@ class Source(Protocol):
         them as they are."""
 
 
+class Undivided(Source, Protocol):
+    """A source that is read in one place, and knows no more of its findings than it yields. A base for such sources."""
+
+    def partitions(self, count: int) -> Sequence[Source]:
+        """Only itself."""
+        return [self]
+
+    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """As they are."""
+        return findings
+
+
 @runtime_checkable
 class Weighed(Protocol):
     """A source, or a part of one, that knows about how much there is to read, without reading it.

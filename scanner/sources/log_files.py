@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
-from scanner.sources.interface import Source
+from scanner.sources.interface import Source, Undivided
 from scanner.sources.log_text import reader
 from scanner.sources.walk import Walk, not_a_file, reason_of, shown
 from scanner.sources.windows import windows
@@ -74,19 +74,13 @@ class Logs:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Told(Undivided):
     """What cannot be read, and remarks."""
 
     items: tuple[Skipped | Note, ...]
 
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         return iter(self.items)
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         return 0
@@ -96,7 +90,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(Undivided):
     """One log file. Whatever becomes of it while it is read, nothing here stops the scan."""
 
     opened: str
@@ -114,12 +108,6 @@ class LogFile:
         except OSError as error:
             yield Skipped(self.path, reason_of(error))
 
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
-
     def weight(self) -> int:
         return self.size
 
@@ -128,7 +116,7 @@ class LogFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LogStream:
+class LogStream(Undivided):
     """A log that comes on a stream, compressed perhaps."""
 
     stream: BinaryIO
@@ -136,12 +124,6 @@ class LogStream:
 
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         yield from log_chunks(self.stream, self.name)
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         return 0

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
+from scanner.models import Chunk, Kind, Note, Origin, Skipped
 from scanner.sources.change import show_path
 from scanner.sources.git import Git, GitError
-from scanner.sources.interface import Source
+from scanner.sources.interface import Undivided
 
 MOST_LOOKED_AT = 200_000
 """So many names of folders' entries are compared for one masked name."""
@@ -24,7 +24,7 @@ _STARS = re.compile(r"\*+")
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class Names(Undivided):
     """Names as content: of files (`PATH_NAME`) or of branches and tags (`REF_NAME`)."""
 
     kind: Kind
@@ -33,13 +33,6 @@ class Names:
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         for name in self.names:
             yield Chunk(name, Origin(show_path(name), self.kind))
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        """Only itself: names are never much."""
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         return sum(map(len, self.names))

@@ -6,12 +6,12 @@ A patch is read as its author may have forged it: whatever does not parse is sca
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
-from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
+from scanner.models import Chunk, Kind, Note, Origin, Skipped
 from scanner.sources.change import show_path
-from scanner.sources.interface import Source
+from scanner.sources.interface import Undivided
 from scanner.sources.patch_header import FileHeader, first_line, name_in
 from scanner.sources.windows import OVERLAP, advance
 
@@ -28,7 +28,7 @@ _PACKED = re.compile(rb"(?:literal|delta) [0-9]+|[A-Za-z](?:[!#-&(-+\-0-9;-Z^-~]
 _BLANK = frozenset({b"\n", b"\r\n", b"\r"})
 
 
-class Patch:
+class Patch(Undivided):
     """Unified and git patches, combined ones too, any number of them in one stream, mail headers between them.
 
     Findings are those that touch an added line, at their place in the new file; context lines are context.
@@ -50,13 +50,6 @@ class Patch:
             reason = error.strerror or type(error).__name__
             yield Skipped(str(self), f"reading failed before its end: {reason}")
         yield from reader.flush()
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        """Only itself: a stream can be read in one place only."""
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         """0: how much will come is not known, and it is read here in any case."""

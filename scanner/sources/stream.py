@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import BinaryIO
 
-from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
-from scanner.sources.interface import Source
+from scanner.models import Chunk, Kind, Note, Origin, Skipped
+from scanner.sources.interface import Undivided
 from scanner.sources.windows import OVERLAP, WINDOW, windows
 
 
-class Stream:
+class Stream(Undivided):
     """Reads a binary stream to its end, in bounded memory, once. `name` is what findings call it."""
 
     def __init__(self, stream: BinaryIO, name: str = "", *, window: int = WINDOW, overlap: int = OVERLAP) -> None:
@@ -23,13 +23,6 @@ class Stream:
             yield from windows(self._stream.read, origin, size=self._window, overlap=self._overlap)
         except OSError as error:
             yield Skipped(str(self), f"reading failed before its end: {error.strerror or type(error).__name__}")
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        """Only itself: a stream can be read in one place only."""
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         """0: how much will come is not known, and it is read here in any case."""
