@@ -131,20 +131,24 @@ def match(baseline: Baseline, findings: Sequence[Finding], identities: Identitie
     return Known(entries=entries, unmatched=unmatched, key=identities.key)
 
 
+def _no_reason(_: Finding) -> str:
+    return ""
+
+
 def update(
     baseline: Baseline,
     findings: Sequence[Finding],
     identities: Identities,
     today: date,
     *,
-    reason: str = "",
+    reason: Callable[[Finding], str] = _no_reason,
     expires: date | None = None,
     prune: bool = False,
     complete: bool = True,
 ) -> Update:
     """The baseline brought up to the findings.
 
-    What still stands keeps its reason, expiry and day; new findings are added with the reason and expiry given;
+    What still stands keeps its reason, expiry and day; new findings are added, each with its `reason`, and `expires`;
     entries that no finding answers to are reported as stale and stay, unless `prune` removes them. After a
     scan that was not `complete` nothing is stale: what was not read may still hold the key.
     """
@@ -156,12 +160,10 @@ def update(
     known = match(baseline, findings, identities)
     new = [f for f in findings if known.entry(f) is None]
     identities.prepare(new)
-    added = {
-        (f.rule_id, identities.key(f)): Entry(
-            f.rule_id, identities.place(f), identities.of(f), reason, expires, today
-        )
-        for f in new
-    }
+    added: dict[Key, Entry] = {}
+    for f in new:
+        entry = Entry(f.rule_id, identities.place(f), identities.of(f), reason(f), expires, today)
+        added.setdefault(identities.key(f), entry)
     stale = known.unmatched if complete else ()
     kept = tuple(e for e in baseline.entries if e not in set(known.unmatched))
     removed = stale if prune else ()

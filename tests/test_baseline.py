@@ -252,7 +252,7 @@ class TestUpdate:
             first, entries=tuple(replace(e, reason="why", expires=date(2027, 1, 1)) for e in first.entries)
         )
         second = update(
-            reasoned, [stays, comes], reasoned.identities(), TODAY, reason="new", expires=date(2026, 12, 1)
+            reasoned, [stays, comes], reasoned.identities(), TODAY, reason=lambda _: "new", expires=date(2026, 12, 1)
         )
         by_path = {e.path: e for e in second.baseline.entries}
         assert list(by_path) == ["1.env", "2.env", "3.env"]

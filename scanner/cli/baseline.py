@@ -122,18 +122,13 @@ def import_(wanted: Wanted, file: Path, place: str, tree: bool, reason: str, exp
     result = session.scan(source)
     found = honoured(claims, result.findings, session.matcher, reader(getattr(source, "repository", None)))
     taken = [finding for finding in result.findings if found.claim(finding)]
-    identities = old.identities(session.pepper, session.matcher.mask)
-    today = datetime.now(UTC).date()
-    changed = old
-    for why in dict.fromkeys(reason or found.reason(finding) for finding in taken):
-        some = [finding for finding in taken if reason or found.reason(finding) == why]
-        update = store.update(
-            changed, some, identities, today, reason=session.matcher.mask(why), expires=day, complete=False
-        )
-        changed = update.baseline
-    store.save(changed, path)
-    new = len(changed.entries) - len(old.entries)
-    click.echo(f"{path}: {new} added for {count(len(claims) - len(found.unmatched), 'entry', 'entries')} of {file}")
+    changed = store.update(
+        old, taken, old.identities(session.pepper, session.matcher.mask), datetime.now(UTC).date(),
+        reason=lambda finding: session.matcher.mask(reason or found.reason(finding)), expires=day, complete=False,
+    )  # fmt: skip
+    store.save(changed.baseline, path)
+    fitting = count(len(claims) - len(found.unmatched), "entry", "entries")
+    click.echo(f"{path}: {len(changed.added)} added for {fitting} of {file}")
     for claim in found.unmatched:
         click.echo(f"  fits nothing that was found: {_safe(session, claim.source)}: {_safe(session, claim.place)}")
     return _incomplete(session, result)
@@ -189,7 +184,7 @@ def _update(
     accepted = [*decision.findings, *(item.finding for item in decision.suppressed if item.by is By.BASELINE)]
     changed = store.update(
         old, accepted, old.identities(session.pepper, session.matcher.mask), today,
-        reason=session.matcher.mask(reason), expires=expires, prune=prune, complete=result.complete,
+        reason=lambda _: session.matcher.mask(reason), expires=expires, prune=prune, complete=result.complete,
     )  # fmt: skip
     path = Path(old.name)
     store.save(changed.baseline, path)
