@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from scanner.cli.options import Wanted, scanning
+from scanner.cli.progress import invite
 from scanner.cli.session import Session
 from scanner.errors import SourceError, UsageError
 from scanner.explain import explain as explained
@@ -32,7 +33,7 @@ def explain(wanted: Wanted, place: str) -> int:
       echo 'TOKEN=abc' | keysweep explain -
     """
     name, line = _parse(place)
-    data = _limited(sys.stdin.buffer, "standard input") if name == "-" else _read(name)
+    data = _read(name)
     chunk = Chunk(data, Origin("stdin" if name == "-" else Path(name).as_posix()))
     session = Session(wanted)
     session.refuse_verify("explain")
@@ -76,6 +77,9 @@ def _parse(place: str) -> tuple[str, int]:
 
 
 def _read(name: str) -> bytes:
+    if name == "-":
+        invite()
+        return _limited(sys.stdin.buffer, "standard input")
     try:
         with Path(name).open("rb") as file:
             return _limited(file, name)

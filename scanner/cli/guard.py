@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from scanner.cli.options import Wanted, scanning
+from scanner.cli.progress import invite
 from scanner.cli.session import Session
 from scanner.errors import UsageError
 
@@ -74,6 +75,7 @@ def _patch(session: Session, name: str) -> int:
     from scanner.sources.patch import Patch  # noqa: PLC0415
 
     if name == "-":
+        invite()
         return session.run(Patch(sys.stdin.buffer))
     with Path(name).open("rb") as stream:
         return session.run(Patch(stream, name))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from scanner.cli.options import Wanted, scanning
+from scanner.cli.progress import invite
 from scanner.cli.session import Session
 from scanner.errors import UsageError
 from scanner.models import Chunk, Finding, Origin, ScanResult, Skipped
@@ -49,8 +50,7 @@ def logs(wanted: Wanted, paths: tuple[str, ...], follow: bool, from_start: bool)
     if "-" in paths:
         if len(paths) > 1:
             raise UsageError("'-' (standard input) stands alone; name files in a call of their own")
-        if sys.stdin.isatty():
-            click.echo("keysweep: reading the terminal; end with Ctrl-D", err=True)
+        invite()
         return session.run(LogStream(sys.stdin.buffer))
     return session.run(Logs(paths, exclude=session.config.exclude))
 

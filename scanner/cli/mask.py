@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scanner.cli.masked_stream import Copy, Masking, masking, masks_told
+from scanner.cli.progress import invite
 from scanner.errors import SourceError, UsageError
 from scanner.masker import Masker
 from scanner.policy import Exit
@@ -74,8 +75,7 @@ def _check(files: tuple[str, ...], in_place: bool, backup: str | None) -> None:
 
 def _copy(name: str, masker: Masker) -> None:
     if name == "-":
-        if sys.stdin.isatty():
-            click.echo("keysweep: reading the terminal; end with Ctrl-D", err=True)
+        invite()
         Copy(sys.stdin.fileno(), sys.stdout.fileno(), masker).run()
         return
     descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))

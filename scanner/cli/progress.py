@@ -1,5 +1,5 @@
-"""A line on the terminal that tells how far a long scan, or the asking after it, is. Shows itself only after a moment,
-and cleans up."""
+"""What a terminal is told while something goes on: how far a long scan, or the asking after it, is, after a moment only
+and wiped away at the end; and that what is typed is waited for."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ class Progress:
 
     def __call__(self, size: int, done: int, total: int) -> None:
         """Draws at most every tenth of a second, and not at all within the first."""
-        now = time.monotonic()
-        if not self._wanted or now - self._begun < _AFTER or now - self._drawn_at < _EVERY:
+        if not self._due():
             return
-        self._drawn_at, self._drawn = now, True
-        took = now - self._begun
+        took = self.took
         share = done / total if total else 0.0
         bar = "#" * round(share * 24)
         left = f", {duration(took / share - took)} left" if share > 0.02 else ""
@@ -34,10 +32,8 @@ class Progress:
 
     def keys(self, done: int, total: int) -> None:
         """The same for keys that providers are asked about."""
-        now = time.monotonic()
-        if not self._wanted or now - self._begun < _AFTER or now - self._drawn_at < _EVERY:
+        if not self._due():
             return
-        self._drawn_at, self._drawn = now, True
         bar = "#" * round(24 * done / total if total else 24)
         self._draw(f"[{bar:<24}] {done:,} of {total:,} keys asked about")
 
@@ -46,6 +42,14 @@ class Progress:
         self._wipe()
         sys.stderr.write(f"keysweep: {sentence}\n")
         sys.stderr.flush()
+
+    def _due(self) -> bool:
+        """Whether it is time to draw (again)."""
+        now = time.monotonic()
+        if not self._wanted or now - self._begun < _AFTER or now - self._drawn_at < _EVERY:
+            return False
+        self._drawn_at, self._drawn = now, True
+        return True
 
     def _draw(self, line: str) -> None:
         sys.stderr.write(f"\r{line:<78}")
@@ -68,6 +72,13 @@ class Progress:
     def took(self) -> float:
         """Seconds since the beginning."""
         return time.monotonic() - self._begun
+
+
+def invite() -> None:
+    """Tells who sits at the terminal that standard input is read, and how to end it."""
+    if sys.stdin.isatty():
+        sys.stderr.write("keysweep: reading the terminal; end with Ctrl-D\n")
+        sys.stderr.flush()
 
 
 def amount(size: int) -> str:

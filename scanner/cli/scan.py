@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from scanner.cli.options import Wanted, scanning
+from scanner.cli.progress import invite
 from scanner.cli.session import Session
 from scanner.config import parse_size
 from scanner.errors import UsageError
@@ -103,6 +104,5 @@ def stdin(wanted: Wanted, name: str) -> int:
     """
     from scanner.sources.stream import Stream  # noqa: PLC0415
 
-    if sys.stdin.isatty():
-        click.echo("keysweep: reading the terminal; end with Ctrl-D", err=True)
+    invite()
     return Session(wanted).run(Stream(sys.stdin.buffer, name))

@@ -5,6 +5,7 @@ No module in here reads a secret: a test looks at their syntax trees for it.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Final
 
 from scanner.errors import UsageError
@@ -13,63 +14,25 @@ from scanner.reports.interface import NO_MOMENT, Options, Report, moment
 from scanner.rule import RuleSet
 
 
-def _text(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.text import render  # noqa: PLC0415 - start-up
+def _late(module: str) -> Report:
+    """The `render` of a module that is imported when it is first called: start-up (sarif-om alone takes 89 ms)."""
 
-    return render(decision, rules, options)
+    def report(decision: Decision, rules: RuleSet, options: Options) -> str:
+        render: Report = import_module(f"scanner.reports.{module}").render
+        return render(decision, rules, options)
 
-
-def _json(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.json import render  # noqa: PLC0415 - start-up
-
-    return render(decision, rules, options)
-
-
-def _sarif(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.sarif import render  # noqa: PLC0415 - sarif-om takes 89 ms to import
-
-    return render(decision, rules, options)
-
-
-def _github(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.github import render  # noqa: PLC0415 - start-up
-
-    return render(decision, rules, options)
-
-
-def _markdown(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.markdown import render  # noqa: PLC0415 - start-up
-
-    return render(decision, rules, options)
-
-
-def _junit(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.junit import render  # noqa: PLC0415 - start-up
-
-    return render(decision, rules, options)
-
-
-def _gitlab(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.gitlab import render  # noqa: PLC0415 - start-up
-
-    return render(decision, rules, options)
-
-
-def _csv(decision: Decision, rules: RuleSet, options: Options) -> str:
-    from scanner.reports.csv import render  # noqa: PLC0415 - start-up
-
-    return render(decision, rules, options)
+    return report
 
 
 FORMATS: Final[dict[str, Report]] = {
-    "text": _text,
-    "json": _json,
-    "sarif": _sarif,
-    "github": _github,
-    "markdown": _markdown,
-    "junit": _junit,
-    "gitlab": _gitlab,
-    "csv": _csv,
+    "text": _late("text"),
+    "json": _late("json"),
+    "sarif": _late("sarif"),
+    "github": _late("github"),
+    "markdown": _late("markdown"),
+    "junit": _late("junit"),
+    "gitlab": _late("gitlab"),
+    "csv": _late("csv"),
 }
 
 
