@@ -15,7 +15,7 @@ from scanner.checks import Candidate, Check, build
 from scanner.naming import LOOK_BACK, assigned_name, stands_as_word
 from scanner.own_keys import FILLER, nothing_new
 from scanner.pattern.tree import every, parse, width
-from scanner.pattern.unfinished import Unfinished, may_cross, unfinished
+from scanner.pattern.unfinished import may_cross, unfinished
 from scanner.probe import LINE_REACH, NEXT_REACH, Probe, Windows
 from scanner.rule import Keyword, Rule
 from scanner.tables import Owners
@@ -63,10 +63,10 @@ class Worth:
     def __init__(self, text: bytes, owners: Owners, sees_keys: Callable[[Rule], bool]) -> None:
         self._size = len(text)
         self._whole = [owner for owner in owners if sees_keys(owner[0].rule)]
-        self._crossing: list[tuple[Unfinished, int, bool]] = []
         self._moving: list[tuple[re.Pattern[bytes], int, int, bool]] = []
         fixed: dict[int, list[str]] = {}
         begun: dict[int, list[str]] = {}
+        crossing: dict[tuple[int, bool], list[str]] = {}
         for probe, keyword in owners:
             rule = probe.rule
             if rule.context or sees_keys(rule):
@@ -75,13 +75,14 @@ class Worth:
             if crosses(rule) and keyword.low == keyword.high:
                 begun.setdefault(min(keyword.low, FAR), []).append(unfinished(rule.pattern).text)
             elif crosses(rule):
-                self._crossing.append((unfinished(rule.pattern), min(keyword.high, FAR), over))
+                crossing.setdefault((min(keyword.high, FAR), over), []).append(unfinished(rule.pattern).text)
             if keyword.low == keyword.high:
                 fixed.setdefault(keyword.low, []).append(_unnamed(rule.pattern))
             else:
                 pattern = re.compile(_unnamed(rule.pattern).encode("ascii"))
                 self._moving.append((pattern, keyword.high, len(text) + rule.most + 1, over))
         self._fixed, self._begun = _each(fixed), _each(begun)
+        self._crossing = [(*way, re.compile("|".join(some).encode("ascii")).search) for way, some in crossing.items()]
         contexts = tuple(owner for owner in owners if owner[0].rule.context)
         broad = tuple(owner for owner in contexts if owner[0].rule.provider == BROAD)
         known = tuple(owner for owner in contexts if owner[0].rule.provider != BROAD)
@@ -131,9 +132,10 @@ class Worth:
         for low, match in self._begun:
             if match(blank, at - low if at > low else 0, line) is not None:
                 return True
-        for partial, back, over in self._crossing:
+        for back, over, search in self._crossing:
             low = max(0, at - back)
-            if partial.search(blank, low if over else max(low, blank.rfind(b"\n", low, at) + 1), line) is not None:
+            found = search(blank, low if over else max(low, blank.rfind(b"\n", low, at) + 1), line)
+            if found is not None and found.end() > found.start():
                 return True
         return False
 
@@ -151,6 +153,8 @@ class Worth:
         if last >= at + NEXT:
             last = min(sight.end - 1, at + NEXT + _GRID - (at + NEXT) % _GRID)
         last += 1
+        if _led_on(sight, begin) or (0 <= line < last and _led_on(sight, line + 1)):
+            return True
         if not self._could_be(sight, begin, last):
             return False
         owners = (*self._broad[0], *self._known[0])
@@ -166,6 +170,18 @@ class Worth:
         return (broad is not None and broad.near(sight, begin, end)) or (
             values is not None and values.stand_in(sight.blank, begin, end)
         )
+
+
+def _led_on(sight: Sight, line: int) -> bool:
+    """Whether a line begins behind a key that reads like a name there: seen from its line, the key is text."""
+    tail = max(0, line - 24)
+    return FILLER in sight.blank[tail:line] and _goes_on(sight.data, line, line + 16)
+
+
+def _goes_on(data: bytes, line: int, end: int) -> bool:
+    """Whether a line goes on what the one before began: a name, and what stands between it and its value."""
+    before = data[max(0, line - 16) : line].rstrip()
+    return before[-1:] in _LEADS_ON or data[line:end].lstrip()[:1] in _LEADS_ON or before.lower().endswith(_SCHEMES)
 
 
 def _each(texts: dict[int, list[str]]) -> list[tuple[int, Callable[..., re.Match[bytes] | None]]]:
@@ -240,9 +256,9 @@ class _Way:
 
     def given(self, data: bytes, begin: int, end: int) -> bool:
         """Whether a value in data[begin:end], a line, may be given to a name that fits: it stands right behind one, or
-        at the beginning of the line when the one before leads on to it."""
+        at the beginning of the line when that goes on what the one before began."""
         plain = data[begin:end].lower()
-        if data[max(0, begin - 16) : begin].rstrip()[-1:] in _LEADS_ON:
+        if _goes_on(data, begin, min(end, begin + 16)):
             found = _BEGINNING.match(plain)
             if found is not None and self._stands(data, begin, begin + found.end(), end):
                 return True
@@ -285,7 +301,11 @@ _BEGINNING = re.compile(rb"%s{0,64}(?:[a-z_][a-z0-9_.\-]{0,80})?" % _BETWEEN + _
 """The same at the beginning of a line."""
 
 _LEADS_ON = frozenset(bytes([value]) for value in b"=:>,([|+-\\\"'`?<")
-"""What a line ends with whose name may have its value on the next."""
+"""What a line ends with, or the next begins with, when a name may have its value on the next."""
+
+_SCHEMES = tuple(b"bearer basic token digest key bot ssws splunk oauth".split())
+"""Or what it ends with: the words that may stand before a value (see `naming`), or their ends."""
+
 
 @lru_cache(maxsize=256)
 def _broad(probes: tuple[Probe, ...]) -> _Broad | None:
