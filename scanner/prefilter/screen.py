@@ -27,9 +27,37 @@ _SIGNS = (
 )
 """What text in disguise looks like; see `scanner.decode`."""
 
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_TEXT = (9, 10, 13, *range(0x20, 0x7F))
+
+
+def _some(values: Iterable[int]) -> bytes:
+    """A class of the base64 characters of these values, in both alphabets."""
+    chosen = bytes(sorted({_ALPHABET[value] for value in values}))
+    more = chosen.translate(bytes.maketrans(b"+/", b"-_"))
+    return b"[%s]" % b"".join(b"\\x%02x" % one for one in sorted({*chosen, *more}))
+
+
+def _of_text() -> bytes:
+    """Base64 of text: what four characters can be that stand for three bytes of it, five times."""
+    first, last = {one >> 2 for one in _TEXT}, {one & 63 for one in _TEXT}
+    second = {(one & 3) << 4 | other >> 4 for one in _TEXT for other in _TEXT}
+    third = {(one & 15) << 2 | other >> 6 for one in _TEXT for other in _TEXT}
+    return b"(?:%s){5}" % b"".join(map(_some, (first, second, third, last)))
+
+
+def _of_wide_text() -> bytes:
+    """Base64 of UTF-16: four characters for a letter, zero, a letter, and four for zero, a letter, zero, in turns."""
+    one = _B64 + _some(range(0, 64, 16)) + _some(range(2)) + _B64
+    other = b"A" + _some({letter >> 4 for letter in _TEXT}) + _some(range(0, 64, 4)) + b"A"
+    return b"(?:%s|%s)" % (one + other + one, other + one + other)
+
+
 _RUNS = (
-    once(_START + b"[A-Za-f]%s{3}[A-Za-f]%s{3}[A-Za-f]%s{19}" % (_B64, _B64, _B64)),  # base64 of text
-    once(_START + b"(?:H4sI|e(?:AE|F4|J[wxyz]|N[opqr]))%s{24}" % _B64),  # base64 of something compressed
+    once(_START + _of_text()),
+    once(_of_wide_text()),
+    once(_START + b"(?:H4sI|e(?:AE|F4|J[wxyz]|N[opqr]))%s{20}" % _B64),  # something compressed
+    once(rb"(?:^|\n)[ \t\"'+]*%s{48}" % _B64),  # a line of a text in lines
     once(b"%s{500}" % _B64),  # the inside of a long run, whose beginning is not in the text
 )
 """What of long runs is base64."""
