@@ -38,6 +38,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def no_git_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `GIT_…` variables: the tests may themselves run inside a hook."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="session")
 def rules(own_cache: Path) -> RuleSet:
     """All shipped rules."""

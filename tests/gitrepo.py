@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-_ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+NEUTRAL = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "Ada Author",
@@ -17,6 +16,9 @@ _ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "cleo@example.org",
     "LC_ALL": "C",
 }
+"""What makes git the same on every machine: no configuration of its own, two persons, one language."""
+
+_ENVIRONMENT = {**{name: value for name, value in os.environ.items() if not name.startswith("GIT_")}, **NEUTRAL}
 
 
 class GitRepo:

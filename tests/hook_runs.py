@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.gitrepo import NEUTRAL
+
 BIN = Path(sys.executable).parent
 RULE = "github-personal-access-token"
 
@@ -34,14 +36,8 @@ def environment(**changes: str) -> dict[str, str]:
     return {
         **inherited,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_AUTHOR_NAME": "Ada Author",
-        "GIT_AUTHOR_EMAIL": "ada@example.org",
-        "GIT_COMMITTER_NAME": "Cleo Committer",
-        "GIT_COMMITTER_EMAIL": "cleo@example.org",
+        **NEUTRAL,
         "GIT_ALLOW_PROTOCOL": "file",
-        "LC_ALL": "C",
         **changes,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,11 +30,7 @@ ZEROS = "0" * 40
 NewKey = Callable[..., Fake]
 
 
-@pytest.fixture(autouse=True)
-def no_git_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests may themselves run inside a hook."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_git_environment")
 
 
 @pytest.fixture

@@ -22,11 +22,7 @@ TOKEN = "github-personal-access-token"
 NewKey = Callable[..., Fake]
 
 
-@pytest.fixture(autouse=True)
-def no_git_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests may themselves run inside a hook."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_git_environment")
 
 
 @pytest.fixture
