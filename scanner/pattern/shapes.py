@@ -8,13 +8,13 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from typing import Any
 
 from scanner.models import NEAR
-from scanner.pattern.language import check
+from scanner.pattern.language import MAX_WIDTH, check
 from scanner.pattern.tree import Charset, PatternError, breaks, edge, group, last_charset, parse, single, width
 
-MAX_WIDTH = 16 * 1024
-"""The longest match a pattern may have, in bytes."""
-
 GROUPS = ("public", "secret", "environment")
+
+
+__all__ = ["GROUPS", "MAX_WIDTH", "Shape", "Tail", "alphabet", "part", "shape"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Shape:
 def shape(pattern: str) -> Shape:
     """Reads a pattern, or raises `PatternError` with the reason why it cannot be used."""
     tree = parse(pattern)
-    check(tree, False)
+    check(tree)
     names: dict[str, int] = dict(tree.state.groupdict)
     for name in names:
         if name not in GROUPS:
@@ -60,8 +60,6 @@ def shape(pattern: str) -> Shape:
     if tree.state.groups - 1 != len(names):
         raise PatternError("a plain group (…) is not allowed: write (?:…)")
     least, most = width(tree)
-    if most > MAX_WIDTH:
-        raise PatternError(f"it may match {most} bytes, more than {MAX_WIDTH}: give repeats smaller largest counts")
     if least == 0:
         raise PatternError("it can match nothing at all")
     keys = {names[name] for name in ("public", "secret") if name in names}
@@ -88,7 +86,7 @@ def part(text: str) -> int:
     """The longest match of the pattern of a key's part, in bytes; its one group, if it has any, is `value`. Raises
     `PatternError` with the reason why it cannot be used."""
     tree = parse(text)
-    check(tree, False)
+    check(tree)
     names = dict(tree.state.groupdict)
     if names.keys() - {"value"} or tree.state.groups - 1 != len(names):
         raise PatternError("a part's pattern has no group but (?P<value>…): write (?:…)")

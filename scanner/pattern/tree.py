@@ -153,22 +153,6 @@ def head(items: Any) -> bytes:
     return bytes(found)
 
 
-def varying(items: Any, fold: bool) -> Charset:
-    """The bytes inside parts of `items` whose length varies."""
-    found: Charset = frozenset()
-    for op, arg in items:
-        if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            if arg[0] != arg[1] or width(arg[2])[0] != width(arg[2])[1]:
-                found |= every(arg[2], fold)
-        elif op is sre.SUBPATTERN:
-            found |= varying(arg[3], folds(arg, fold))
-        elif op is sre.BRANCH:
-            widths = {width(branch) for branch in arg[1]}
-            if len(widths) > 1 or any(low != high for low, high in widths):
-                found |= frozenset().union(*(every(branch, fold) for branch in arg[1]))
-    return found
-
-
 def every(items: Any, fold: bool) -> Charset:
     """All bytes that can occur in a match of `items`."""
     found: Charset = frozenset()
