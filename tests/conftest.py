@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scanner.fakes import Fake, KeyMaker
 from scanner.matcher import Matcher
@@ -23,6 +24,10 @@ those that need a browser, with CI_BROWSER=1."""
 if not has_browser() and os.environ.get("CI_BROWSER") != "1":
     collect_ignore.append("test_rule_search.py")
 
+
+settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+"""No example fails for taking its time: the machine may be busy, and how fast things are is for `benchmarks/`."""
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """Where the tests were started in the background, Ctrl-C is ignored, and would be by every process that they start."""
