@@ -14,14 +14,13 @@ from scanner.sources.git import Repository, open_repository
 from scanner.sources.git_describe import Description, Head, describe, read_head
 from scanner.sources.git_locate import locate
 from scanner.sources.git_memory import GitMemory
+from scanner.sources.git_missing import missing_objects
 from scanner.sources.git_names import names_pieces, slice_name
 from scanner.sources.git_narrow import Narrowing, loose, packed
-from scanner.sources.git_objects import Inventory, name_missing, take_inventory
+from scanner.sources.git_objects import Inventory, take_inventory
 from scanner.sources.git_parts import Ready, Slice, cut, pack
 from scanner.sources.git_select import select
 from scanner.sources.interface import NAME, Piece, Source, Telling
-
-_NAMED = 50  # missing objects that are named one by one; the rest is counted
 
 
 class GitHistory:
@@ -194,7 +193,7 @@ class GitHistory:
         yield from (Skipped(f"history of {self._place}", text) for text in inventory.problems)
         yield from (one for one in self._submodules if isinstance(one, Skipped))
         yield from self._shallow()
-        yield from self._missing()
+        yield from missing_objects(self.repository, self.inventory, self._place, self._prefix)
         if not len(inventory) and not inventory.problems:
             yield Note(f"{self._place}: nothing to read: no commit is selected, or there is none yet")
         modules = [one.path for one in self.description.submodules]
@@ -210,23 +209,6 @@ class GitHistory:
                 f"history of {self._place} before {len(reached)} shallow boundary commit{s}",
                 "the clone is shallow, older commits are not here; git fetch --unshallow brings them",
             )
-
-    def _missing(self) -> Iterator[Skipped]:
-        missing = self.inventory.missing
-        if not missing:
-            return
-        filtered = self.repository.partial_filter
-        reason = (
-            f"not in this partial clone (filter: {filtered}); scan a clone made without --filter"
-            if filtered
-            else "missing: the repository is incomplete or damaged; git fsck tells more"
-        )
-        named = name_missing(self.repository, self.inventory, missing[:_NAMED])
-        for one in missing[:_NAMED]:
-            path = named.get(one)
-            yield Skipped(f"{self._prefix}{path} (object {one})" if path else f"object {one}", reason)
-        if len(missing) > _NAMED:
-            yield Skipped(f"{len(missing) - _NAMED} more objects of {self._place}", reason)
 
     def _ref_names(self) -> Iterator[Chunk]:
         wanted = self._selection.refs

@@ -6,11 +6,10 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from scanner.sources.git import GitError, Process, Repository
 from scanner.sources.git_batch import read_objects
-from scanner.sources.git_tree import NewEntries, entries
+from scanner.sources.git_tree import entries
 
 _FORMAT = "--batch-check=%(objecttype) %(objectsize) %(objectname) %(rest)"
 _KINDS = (b"blob", b"tree", b"commit", b"tag")
@@ -224,27 +223,9 @@ def _blob_refs(repository: Repository, inventory: Inventory) -> dict[bytes, byte
     return found
 
 
-def name_missing(repository: Repository, inventory: Inventory, wanted: Iterable[str]) -> dict[str, str]:
-    """Paths of missing objects, as far as the trees that are here name them."""
-    left = {bytes.fromhex(one) for one in wanted}
-    named: dict[str, str] = {}
-    groups = inventory.groups[b"tree"]
-    trees = read_objects(repository.git, [inventory.id(number) for number in inventory.numbers(b"tree")])
-    for path, group in groups.items():
-        versions = NewEntries(inventory.width)
-        for tree in islice(trees, len(group)):
-            for name, child in versions.add(tree.data):
-                if child in left:
-                    left.discard(child)
-                    named[child.hex()] = show_path(path + b"/" + name if path else name)
-            if not left:
-                return named
-    return named
-
-
 def show_path(path: bytes) -> str:
     """A path as text: bytes that are not UTF-8 are written out, so that two paths never look the same."""
     return path.decode("utf-8", "backslashreplace")
 
 
-__all__ = ["Inventory", "Selection", "name_missing", "show_path", "take_inventory"]
+__all__ = ["Inventory", "Selection", "show_path", "take_inventory"]

@@ -14,7 +14,8 @@ from scanner.sources.change import Contents, Keys, Look, key, show_path
 from scanner.sources.git import GitError, Repository, open_repository
 from scanner.sources.git_batch import Object, read_objects
 from scanner.sources.git_locate import locate
-from scanner.sources.git_objects import Inventory, Selection, name_missing, take_inventory
+from scanner.sources.git_missing import missing_objects
+from scanner.sources.git_objects import Inventory, Selection, take_inventory
 from scanner.sources.git_parts import Ready, Slice, cut, pack
 from scanner.sources.interface import Source
 from scanner.sources.revisions import NO_OBJECT, Range, UnknownRevisionError, parse_range, pushed, received
@@ -24,7 +25,6 @@ _ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NO_CONTENT = frozenset({b"000000", b"160000"})
 _COMPARED = frozenset({Kind.BLOB, Kind.NOTE, Kind.PATH_NAME})
 _RAW = ("-r", "--raw", "-z", "--no-renames", "--no-relative")
-_NAMED = 50  # missing objects that are named one by one; the rest is counted
 _LONGEST = 64 * 1024  # what stands where a finding was made is searched for up to this length
 
 Tree = dict[bytes, str]
@@ -228,25 +228,9 @@ class RevisionRanges:
                 "the clone is shallow, so the way to the base is cut off; git fetch --unshallow brings it "
                 "(in GitHub Actions: fetch-depth: 0)",
             )
-        yield from self._missing()
+        yield from missing_objects(self.repository, self.inventory, "the new commits")
         if not len(inventory) and not inventory.problems:
             yield Note("nothing to read: there are no new commits")
-
-    def _missing(self) -> Iterator[Skipped]:
-        missing = self.inventory.missing
-        if not missing:
-            return
-        filtered = self.repository.partial_filter
-        reason = (
-            f"not in this partial clone (filter: {filtered}); use a clone made without --filter"
-            if filtered
-            else "missing: the repository is incomplete or damaged; git fsck tells more"
-        )
-        named = name_missing(self.repository, self.inventory, missing[:_NAMED])
-        for one in missing[:_NAMED]:
-            yield Skipped(f"{named[one]} (object {one})" if one in named else f"object {one}", reason)
-        if len(missing) > _NAMED:
-            yield Skipped(f"{len(missing) - _NAMED} more objects", reason)
 
     def _ref_names(self) -> Iterator[Chunk]:
         for one in self._ranges:
