@@ -14,6 +14,7 @@ from functools import lru_cache
 from scanner.checks import Candidate, Check, build
 from scanner.naming import LOOK_BACK, assigned_name, stands_as_word
 from scanner.own_keys import FILLER, nothing_new
+from scanner.pattern.superset import before_breaks
 from scanner.pattern.tree import every, parse, width
 from scanner.pattern.unfinished import may_cross, unfinished
 from scanner.probe import LINE_REACH, NEXT_REACH, Probe, Windows
@@ -63,26 +64,22 @@ class Worth:
     def __init__(self, text: bytes, owners: Owners, sees_keys: Callable[[Rule], bool]) -> None:
         self._size = len(text)
         self._whole = [owner for owner in owners if sees_keys(owner[0].rule)]
-        self._moving: list[tuple[re.Pattern[bytes], int, int, bool]] = []
+        self._moving: list[_Begins] = []
         fixed: dict[int, list[str]] = {}
         begun: dict[int, list[str]] = {}
-        crossing: dict[tuple[int, bool], list[str]] = {}
         for probe, keyword in owners:
             rule = probe.rule
             if rule.context or sees_keys(rule):
                 continue
-            over = _head_crosses(rule.pattern, text)
-            if crosses(rule) and keyword.low == keyword.high:
+            if keyword.low != keyword.high:
+                over = _head_crosses(rule.pattern, text)
+                self._moving.append(_Begins(rule, keyword.high, len(text) + rule.most + 1, over=over))
+                continue
+            if crosses(rule):
                 begun.setdefault(min(keyword.low, FAR), []).append(unfinished(rule.pattern).text)
-            elif crosses(rule):
-                crossing.setdefault((min(keyword.high, FAR), over), []).append(unfinished(rule.pattern).text)
-            if keyword.low == keyword.high:
-                fixed.setdefault(keyword.low, []).append(_unnamed(rule.pattern))
-            else:
-                pattern = re.compile(_unnamed(rule.pattern).encode("ascii"))
-                self._moving.append((pattern, keyword.high, len(text) + rule.most + 1, over))
+            fixed.setdefault(keyword.low, []).append(_unnamed(rule.pattern))
         self._fixed, self._begun = _each(fixed), _each(begun)
-        self._crossing = [(*way, re.compile("|".join(some).encode("ascii")).search) for way, some in crossing.items()]
+        self._crosses = bool(begun) or any(begins.crosses for begins in self._moving)
         contexts = tuple(owner for owner in owners if owner[0].rule.context)
         broad = tuple(owner for owner in contexts if owner[0].rule.provider == BROAD)
         known = tuple(owner for owner in contexts if owner[0].rule.provider != BROAD)
@@ -96,12 +93,12 @@ class Worth:
         for low, match in self._fixed:
             if at >= low and match(blank, at - low) is not None:
                 return True
-        for pattern, high, most, over in self._moving:
-            low = max(0, at - high)
-            low = low if over else max(low, blank.rfind(b"\n", low, at) + 1)
-            if pattern.search(blank, low, at + most) is not None:
-                return True
-        if (self._begun or self._crossing) and self._goes_on(blank, at, sight.end):
+        line = blank.find(b"\n", at, sight.end) + 1 if self._crosses or self._moving else -1
+        if line == 0 and self._crosses:
+            return True
+        if any(begins.around(blank, at, line) for begins in self._moving):
+            return True
+        if any(match(blank, at - low if at > low else 0, line) is not None for low, match in self._begun):
             return True
         if self._whole and self._new(sight, at):
             return True
@@ -121,21 +118,6 @@ class Worth:
             if found is not None:
                 spans.append((found.secret_start, found.secret_end))
             if not all(nothing_new(blank, start, stop) for start, stop in spans):
-                return True
-        return False
-
-    def _goes_on(self, blank: bytes, at: int, end: int) -> bool:
-        """Whether a match may have begun that goes on in the next line."""
-        line = blank.find(b"\n", at, end) + 1
-        if line == 0:
-            return True
-        for low, match in self._begun:
-            if match(blank, at - low if at > low else 0, line) is not None:
-                return True
-        for back, over, search in self._crossing:
-            low = max(0, at - back)
-            found = search(blank, low if over else max(low, blank.rfind(b"\n", low, at) + 1), line)
-            if found is not None and found.end() > found.start():
                 return True
         return False
 
@@ -182,6 +164,44 @@ def _goes_on(data: bytes, line: int, end: int) -> bool:
     """Whether a line goes on what the one before began: a name, and what stands between it and its value."""
     before = data[max(0, line - 16) : line].rstrip()
     return before[-1:] in _LEADS_ON or data[line:end].lstrip()[:1] in _LEADS_ON or before.lower().endswith(_SCHEMES)
+
+
+class _Begins:
+    """Where a match of a rule begins that has its keyword at no fixed place. It is tried only where what stands there
+    has all that a match needs before its first line break."""
+
+    def __init__(self, rule: Rule, high: int, most: int, *, over: bool) -> None:
+        self.crosses = crosses(rule)
+        self._high, self._most, self._over = high, most, over
+        self._match, self._begun, self._ahead, self._reach = _begins(rule.pattern)
+
+    def around(self, data: bytes, at: int, line: int) -> bool:
+        """Whether a match begins around the keyword at `at`, or one that goes on behind its line, which ends at `line`
+        (0 when that is not known)."""
+        low = at - self._high if at > self._high else 0
+        if not self._over:
+            low = data.rfind(b"\n", low, at) + 1 or low
+        ahead = self._ahead(data, low, at + self._reach)
+        while ahead is not None:
+            start = ahead.start()
+            if start > at:
+                break
+            if self._match(data, start, at + self._most) is not None:
+                return True
+            if self.crosses and start >= at - FAR and self._begun(data, start, line) is not None:
+                return True
+            ahead = self._ahead(data, start + 1, at + self._reach)
+        return False
+
+
+_Match = Callable[..., re.Match[bytes] | None]
+
+
+@lru_cache(maxsize=1024)
+def _begins(pattern: str) -> tuple[_Match, _Match, _Match, int]:
+    ahead, reach = before_breaks(pattern)
+    begun = re.compile(unfinished(pattern).text.encode("ascii") if may_cross(pattern) else b"(?!)")
+    return re.compile(_unnamed(pattern).encode("ascii")).match, begun.match, re.compile(ahead).search, reach
 
 
 def _each(texts: dict[int, list[str]]) -> list[tuple[int, Callable[..., re.Match[bytes] | None]]]:

@@ -88,6 +88,37 @@ def opening(pattern: str) -> bytes:
     return _opening(parse(pattern), False, BREAKS)
 
 
+def before_breaks(pattern: str) -> tuple[bytes, int]:
+    """An expression for what every match of the pattern has at its beginning before there can be a line break, what may
+    be left out at the very beginning left out, and how far it goes at most; empty when that is nothing. Where it
+    matches, the pattern may, too."""
+    items, most = _needed(parse(pattern)), 0
+    for op, arg in items:
+        if breaks([(op, arg)], False):
+            most = most if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and not arg[0] else _OPENING
+            break
+        most += width([(op, arg)])[1]
+    return _opening(items, False, 0), min(most, _OPENING)
+
+
+def _needed(items: Any) -> list[tuple[Any, Any]]:
+    """The items, without those at the beginning that a match can do without."""
+    rest = list(items)
+    while rest:
+        op, arg = rest[0]
+        if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and not arg[0]:
+            del rest[0]
+            continue
+        if op is sre.SUBPATTERN:
+            inner = _needed(arg[3])
+            if not inner:
+                del rest[0]
+                continue
+            rest[0] = op, (*arg[:3], inner)
+        break
+    return rest
+
+
 def _items(items: Any, fold: bool) -> bytes:
     return b"".join([_item(op, arg, fold) for op, arg in items])
 
@@ -136,10 +167,10 @@ def _opening(items: Any, fold: bool, lines: int) -> bytes:
             out.append(b"(?:%s)" % _opening(arg[3], folds(arg, fold), lines))
         elif op is sre.BRANCH:
             out.append(b"(?:%s)" % b"|".join([_opening(branch, fold, lines) for branch in arg[1]]))
-        elif arg[0] and not breaks(arg[2], fold):
+        elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and arg[0] and not breaks(arg[2], fold):
             out.append(b"(?:%s){%d}" % (_items(arg[2], fold), min(arg[0], _CUT)))
         break
     return b"".join(out)
 
 
-__all__ = ["needing", "opening", "superset"]
+__all__ = ["before_breaks", "needing", "opening", "superset"]
