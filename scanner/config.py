@@ -75,13 +75,35 @@ def load_config(folder: Path) -> Config:
     defaults when it has neither. Both at once are refused: one of them would be silently ignored."""
     own, project = folder / CONFIG_NAME, folder / PYPROJECT
     has_own, from_project = _exists(own), None
+    if has_own:
+        _check_owner(own)
     if _exists(project):
         from_project = _section(_toml(read_whole(project, LARGEST, "configuration"), str(project)), str(project))
     if has_own and from_project is not None:
         raise ConfigError(f"{project}: [tool.keysweep] stands beside {own}; keep the configuration in one of them")
     if has_own:
         return load_config_file(own)
-    return _config(from_project, f"{project} [tool.keysweep]") if from_project is not None else Config()
+    if from_project is None:
+        return Config()
+    _check_owner(project)
+    return _config(from_project, f"{project} [tool.keysweep]")
+
+
+def _check_owner(path: Path) -> None:
+    """Raises `ConfigError` for a file that somebody else put into a folder that is not theirs, such as /tmp: it could
+    say that nothing is to be found."""
+    if not hasattr(os, "geteuid"):
+        return
+    try:
+        owners = {path.lstat().st_uid, path.stat().st_uid}
+        fine = {0, os.geteuid(), path.parent.stat().st_uid}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not owners <= fine:
+        raise ConfigError(
+            f"{path}: belongs neither to you nor to the owner of its folder; name it with --config if it is to count, "
+            "or leave it out with --no-config"
+        )
 
 
 def load_config_file(path: Path) -> Config:

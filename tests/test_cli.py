@@ -583,6 +583,87 @@ def test_a_configuration_that_is_no_file_is_not_read(shell: Shell, name: str) ->
     assert "it is no regular file" in shell.run("files", "leak.env").err
 
 
+# --- what is scanned decides ---
+
+
+def test_a_project_file_that_says_nothing_hides_no_configuration(shell: Shell) -> None:
+    configured(shell, 'exclude = ["*.env"]')
+    inner = shell.place / "inner"
+    inner.mkdir()
+    (inner / "leak.env").write_bytes((shell.place / "leak.env").read_bytes())
+    (inner / "pyproject.toml").write_text("[project]\nname = 'inner'\n", encoding="utf-8")
+    assert Shell(inner, shell.secrets).run("files", ".").code == 0
+    (inner / "pyproject.toml").write_text("[tool.keysweep]\nexclude = []\n", encoding="utf-8")
+    assert Shell(inner, shell.secrets).run("files", ".").code == 1
+
+
+def test_outside_of_a_repository_nothing_above_counts(shell: Shell, tmp_path: Path) -> None:
+    place = tmp_path / "above" / "here"
+    (place / "below").mkdir(parents=True)
+    (place / "below" / "leak.env").write_bytes((shell.place / "leak.env").read_bytes())
+    (tmp_path / "above" / ".keysweep.toml").write_text("exclude = ['*.env']\n", encoding="utf-8")
+    here = Shell(place, shell.secrets)
+    assert here.run("files", ".").code == 1
+    (place / ".keysweep.toml").write_text("exclude = ['*.env']\n", encoding="utf-8")
+    assert here.run("files", ".").code == 0
+    assert here.run("files", "below").code == 0
+    assert Shell(tmp_path, shell.secrets).run("files", "above/here/below").code == 0  # up to the current folder
+    assert Shell(shell.place, shell.secrets).run("files", str(place / "below")).code == 1  # it is not below this one
+
+
+@pytest.mark.parametrize(
+    "command", [("history", "{}"), ("files", "{}"), ("files", "{}/leak.env"), ("logs", "{}/leak.env")], ids=" ".join
+)
+def test_configuration_and_baseline_are_those_of_what_is_scanned(
+    shell: Shell, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    other = GitRepo.new(tmp_path / "elsewhere")
+    line = [word.format(shell.place) for word in command]
+    away = Shell(other.path, shell.secrets)
+    other.write(".keysweep.toml", 'exclude = ["*.env"]\n')
+    assert away.run(*line).code == 1
+    configured(shell, 'exclude = ["*.env"]')
+    assert away.run(*line).code == 0
+    assert away.run(*line, "--no-config").code == 1
+    (shell.place / ".keysweep.toml").unlink()
+    assert away.run(*line, "--config", ".keysweep.toml").code == 0
+
+
+def test_a_baseline_is_that_of_the_repository_that_is_scanned(shell: Shell, tmp_path: Path) -> None:
+    assert shell.run("baseline", "create").code == 0
+    assert (shell.place / ".keysweep-baseline").exists()
+    assert shell.run("history").code == 0
+    other = GitRepo.new(tmp_path / "elsewhere")
+    other.commit("first", {"a.txt": b"nothing"})
+    subprocess.run(["git", "clone", "-q", "--bare", other.path, shell.place / "bare.git"], check=True)
+    for place in (other.path, shell.place / "bare.git"):
+        done = shell.run("history", str(place))
+        assert (done.code, "stale" in done.out + done.err) == (0, False)
+    away = Shell(other.path, shell.secrets)
+    assert away.run("history", str(shell.place)).code == 0
+    assert away.run("history", str(shell.place), "--no-baseline").code == 1
+    (shell.place / ".keysweep-baseline").unlink()
+    assert away.run("baseline", "create", str(shell.place)).code == 0
+    assert (shell.place / ".keysweep-baseline").exists()
+    assert not (other.path / ".keysweep-baseline").exists()
+
+
+@pytest.mark.parametrize("name", [".keysweep.toml", "pyproject.toml"])
+def test_a_configuration_that_somebody_else_put_there_is_refused(shell: Shell, name: str) -> None:
+    text = "exclude = ['*.env']\n"
+    (shell.place / name).write_text(text if name[0] == "." else "[tool.keysweep]\n" + text, encoding="utf-8")
+    assert shell.run("files", ".").code == 0
+    if os.geteuid():  # only root can give files away
+        return
+    os.chown(shell.place / name, 65534, 65534)
+    done = shell.run("files", ".")
+    assert done.code == 2
+    assert f"{name}: belongs neither to you nor to the owner of its folder; name it with --config" in done.err
+    assert shell.run("files", ".", "--config", name).code == 0
+    os.chown(shell.place, 65534, 65534)
+    assert shell.run("files", ".").code == 0
+
+
 def test_files_without_an_end_are_refused(shell: Shell) -> None:
     assert "/dev/zero: larger than 4 MiB" in shell.run("files", "leak.env", "--config", "/dev/zero").err
     assert "/dev/zero: larger than 64 MiB" in shell.run("files", "leak.env", "--baseline", "/dev/zero").err

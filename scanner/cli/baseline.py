@@ -10,6 +10,7 @@ import click
 from scanner import baseline as store
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.session import Session
+from scanner.cli.settings import Ground
 from scanner.errors import ConfigError, UsageError
 from scanner.models import ScanResult
 from scanner.policy import By, decide
@@ -59,7 +60,7 @@ def create(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
       keysweep baseline create
       keysweep baseline create --files . --reason 'known, rotated in March' --expires 2027-03-01
     """
-    session = Session(wanted)
+    session = Session(wanted, _ground(place, tree))
     session.refuse_verify("baseline")
     path = session.baseline_to_write
     if path.exists() and not force:
@@ -84,7 +85,7 @@ def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
       keysweep baseline update --reason 'test data'
       keysweep baseline update --prune
     """
-    session = Session(wanted)
+    session = Session(wanted, _ground(place, tree))
     session.refuse_verify("baseline")
     return _update(session, store.load(session.baseline_to_write), place, tree, reason, _date(expires), prune=prune)
 
@@ -111,7 +112,7 @@ def import_(wanted: Wanted, file: Path, place: str, tree: bool, reason: str, exp
     from scanner.cli.honouring import content, honoured, reader  # noqa: PLC0415 - only this command needs it
     from scanner.rival_files import parse  # noqa: PLC0415
 
-    session = Session(wanted)
+    session = Session(wanted, _ground(place, tree))
     session.refuse_verify("baseline")
     day = _date(expires)
     _, data = content(file, usual=False) or ("", b"")
@@ -163,6 +164,10 @@ def _date(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--expires: '{text}' is no date; write it as YYYY-MM-DD") from None
+
+
+def _ground(place: str, tree: bool) -> Ground:
+    return Ground.of([place]) if tree else Ground.of_repository(place)
 
 
 def _source(session: Session, place: str, tree: bool) -> Source:

@@ -11,6 +11,7 @@ import click
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.progress import invite
 from scanner.cli.session import Session
+from scanner.cli.settings import Ground
 from scanner.errors import SourceError, UsageError
 from scanner.explain import explain as explained
 from scanner.models import Chunk, Finding, Origin, ScanResult
@@ -35,7 +36,7 @@ def explain(wanted: Wanted, place: str) -> int:
     name, line = _parse(place)
     data = _read(name)
     chunk = Chunk(data, Origin("stdin" if name == "-" else Path(name).as_posix()))
-    session = Session(wanted)
+    session = Session(wanted, Ground.of([name] if name != "-" else []))
     session.refuse_verify("explain")
     lines = [line] if line else range(1, max(1, len(data.splitlines())) + 1)
     findings = tuple(session.matcher.find(chunk))

@@ -10,6 +10,7 @@ import click
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.progress import invite
 from scanner.cli.session import Session
+from scanner.cli.settings import Ground
 from scanner.errors import UsageError
 
 ADVICE = """\
@@ -89,6 +90,6 @@ def _range(wanted: Wanted, change: str, repo: str, trust: str) -> int:
     base, _, head = change.partition("..." if symmetric else "..")
     source = RevisionRange(repo, base or "HEAD", head or "HEAD", symmetric=symmetric)
     if trust == "head":
-        return Session(wanted).run(source)
+        return Session(wanted, Ground.of_repository(repo)).run(source)
     with BaseSession(wanted, source.repository, base or "HEAD", head or "HEAD") as session:
         return session.run(source)

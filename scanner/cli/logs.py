@@ -12,6 +12,7 @@ import click
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.progress import invite
 from scanner.cli.session import Session
+from scanner.cli.settings import Ground
 from scanner.errors import UsageError
 from scanner.models import Chunk, Finding, Origin, ScanResult, Skipped
 from scanner.pipeline import scrub
@@ -40,7 +41,7 @@ def logs(wanted: Wanted, paths: tuple[str, ...], follow: bool, from_start: bool)
       keysweep logs --follow app.log
       journalctl -o export | keysweep logs -
     """
-    session = Session(wanted)
+    session = Session(wanted, Ground.of(path for path in paths if path != "-"))
     if from_start and not follow:
         raise UsageError("--from-start is for --follow; without it the files are read from their beginning in any case")
     if follow:

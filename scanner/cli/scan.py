@@ -10,6 +10,7 @@ import click
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.progress import invite
 from scanner.cli.session import Session
+from scanner.cli.settings import Ground
 from scanner.config import parse_size
 from scanner.errors import UsageError
 
@@ -31,7 +32,7 @@ def files(wanted: Wanted, paths: tuple[str, ...], max_size: str | None) -> int:
     """
     from scanner.sources.files import Files  # noqa: PLC0415
 
-    session = Session(wanted)
+    session = Session(wanted, Ground.of(paths))
     limit = session.config.max_size if max_size is None else _size(max_size)
     source = Files(paths, exclude=session.config.exclude, max_size=limit or None)
     return session.run(source, whole=[Path(path) for path in paths] == [Path()])
@@ -78,7 +79,7 @@ def history(
     """
     from scanner.sources.git_history import GitHistory  # noqa: PLC0415
 
-    session = Session(wanted)
+    session = Session(wanted, Ground.of_repository(repository))
     source = GitHistory(
         repository,
         revisions=revisions,

@@ -17,7 +17,7 @@ from scanner.baseline import load as load_baseline
 from scanner.cli.options import Wanted
 from scanner.cli.outputs import Outputs
 from scanner.cli.progress import Progress, amount, duration
-from scanner.cli.settings import beside, effective, to_write
+from scanner.cli.settings import Ground, beside, effective, to_write
 from scanner.config import IDENTITY_KEY, Config, identity_key
 from scanner.errors import UsageError
 from scanner.identity import Identities
@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What the options and the configuration make together. Everything is loaded when it is first used."""
+    """What the options and the configuration make together. Everything is loaded when it is first used. What is
+    scanned, the `ground` (this folder when none is given), decides where configuration and baseline are looked for."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, ground: Ground | None = None) -> None:
         self.wanted = wanted
+        self._ground = ground or Ground.of([])
         self._outputs = self._wanted_outputs()
         self.progress = Progress(self._shows_progress())
         self.memory: Memory | None = None
@@ -61,7 +63,7 @@ class Session:
     @cached_property
     def config(self) -> Config:
         """The configuration file's values, overruled by the options."""
-        return effective(self.wanted)
+        return effective(self.wanted, self._ground)
 
     def _to_write(self, key: str, path: str) -> Path:
         return to_write(self.config, key, path, named=self.wanted.config is not None)
@@ -127,12 +129,18 @@ class Session:
     @property
     def baseline_path(self) -> Path:
         """Where the baseline is, or would be."""
-        return self.wanted.baseline or beside(self.config, self.config.baseline)
+        return self.wanted.baseline or self._beside(self.config.baseline)
+
+    def _beside(self, path: str) -> Path:
+        """A path of the configuration, or one that holds without any."""
+        return beside(self.config, path) if self.config.source else self._ground.shown / path
 
     @property
     def baseline_to_write(self) -> Path:
         """Where a baseline may be written."""
-        return self.wanted.baseline or self._to_write("baseline", self.config.baseline)
+        if self.wanted.baseline is not None or not self.config.source:
+            return self.baseline_path
+        return self._to_write("baseline", self.config.baseline)
 
     def baseline(self) -> Baseline | None:
         """The known findings, None when there is no such file (and none was asked for) or they are not wanted."""
@@ -213,7 +221,7 @@ class Session:
         """Name and content of a file of another scanner; None when its usual one is not there."""
         from scanner.cli.honouring import content  # noqa: PLC0415 - few use it
 
-        return content(beside(self.config, name), usual=usual)
+        return content(self._beside(name), usual=usual)
 
     def honoured(self, result: ScanResult) -> Callable[[Finding], str]:
         """For a finding the entry of another scanner's file that tolerates it; "" for none."""

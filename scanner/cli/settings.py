@@ -1,27 +1,77 @@
-"""Which configuration holds for a run, and where the paths in it lead."""
+"""Which configuration holds for a run, and where the paths in it lead: what is scanned decides."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from scanner.cli.options import Wanted
-from scanner.config import CONFIG_NAME, PYPROJECT, Config, load_config, load_config_file
+from scanner.config import Config, load_config, load_config_file
 from scanner.errors import UsageError
 from scanner.models import Confidence, Severity
 from scanner.policy import parse_fail_on
 from scanner.rivals import Wish, wishes
 
 
-def effective(wanted: Wanted) -> Config:
+@dataclass(frozen=True)
+class Ground:
+    """The folder that is scanned: the nearest one that holds all of what is."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, paths: Iterable[str | Path]) -> Ground:
+        """The ground of these paths, of this folder when there are none. Raises `UsageError` when that is gone."""
+        here = _here()
+        places = [Path(os.path.normpath(here / path)) for path in paths] or [here]
+        folder = Path(os.path.commonpath(places))
+        return cls(folder if folder.is_dir() else folder.parent)
+
+    @classmethod
+    def of_repository(cls, path: str | Path) -> Ground:
+        """The ground of a repository that a path lies in: its top."""
+        ground = cls.of([path])
+        return cls(ground.top or ground.folder)
+
+    @cached_property
+    def top(self) -> Path | None:
+        """The top of the repository that it lies in."""
+        return _top(self.folder)
+
+    @cached_property
+    def base(self) -> Path:
+        """Where files are that no configuration names: here, when what is scanned is a part of that."""
+        here = _here()
+        if self.top == _top(here) and (self.top is not None or self.folder.is_relative_to(here)):
+            return here
+        return self.top or self.folder
+
+    @property
+    def shown(self) -> Path:
+        """The same, as short as it can be written."""
+        return Path() if self.base == _here() else self.base
+
+    def upwards(self) -> Iterator[Path]:
+        """The folders where a configuration may stand, nearest first: up to the repository's top, outside of one up to
+        this folder. What lies above is not a part of what is scanned, and could be anybody's."""
+        last = self.top or self.base
+        for place in (self.folder, *self.folder.parents):
+            yield place
+            if place == last:
+                return
+
+
+def effective(wanted: Wanted, ground: Ground) -> Config:
     """The values of the configuration file, named or found, overruled by the options. Raises `ConfigError` or
     `UsageError`."""
     config = Config()
     if wanted.config is not None:
         config = load_config_file(wanted.config)
     elif not wanted.no_config:
-        config = load_config(_home(_here()))
+        config = next((found for place in ground.upwards() if (found := load_config(place)).source), config)
     return overrule(config, wanted, tuple(str(beside(config, rule)) for rule in config.rules))
 
 
@@ -75,12 +125,12 @@ def _here() -> Path:
         raise UsageError("the folder that this was started in is gone: change to another one") from None
 
 
-def _home(folder: Path) -> Path:
-    """The folder whose configuration holds here: the nearest one upwards that has one, up to the repository's top."""
+def _top(folder: Path) -> Path | None:
+    """The top of the work tree, or the bare repository, that a folder lies in."""
     for place in (folder, *folder.parents):
-        if (place / CONFIG_NAME).exists() or (place / PYPROJECT).exists() or (place / ".git").exists():
+        if (place / ".git").exists() or all((place / part).exists() for part in ("HEAD", "objects", "refs")):
             return place
-    return folder
+    return None
 
 
-__all__ = ["beside", "effective", "overrule", "to_write"]
+__all__ = ["Ground", "beside", "effective", "overrule", "to_write"]
