@@ -229,13 +229,18 @@ class _Values:
     def __init__(self, patterns: tuple[str, ...]) -> None:
         trees = [parse(pattern) for pattern in patterns]
         held = frozenset[int]().union(*(every(tree, True) for tree in trees))
-        self._shapes = bytes(0x61 if value in held else 0x20 for value in range(256))
+        self._shapes = _shapes(held)
         self._run = b"a" * min(width(tree)[0] for tree in trees)
         self._search = re.compile("|".join(map(_unnamed, patterns)).encode("ascii")).search
 
     def stand_in(self, data: bytes, begin: int, end: int) -> bool:
         """Whether one of them stands in data[begin:end]."""
         return self._run in data[begin:end].translate(self._shapes) and self._search(data, begin, end) is not None
+
+
+def _shapes(held: frozenset[int]) -> bytes:
+    """Turns certain bytes into `a`, others into a space."""
+    return bytes(0x61 if value in held else 0x20 for value in range(256))
 
 
 @lru_cache(maxsize=1024)
@@ -272,12 +277,18 @@ class _Way:
         value = re.compile(probe.rule.pattern.encode("ascii"))
         self._search, self._value, self._least = value.search, value.match, probe.rule.least
         self._needs = _needs(probe)
+        tree = parse(probe.rule.pattern)
+        self._shapes = _shapes(every(tree, True))
+        self._run = b"a" * width(tree)[0]
         self._names = re.compile(b"((?:%s)[a-z0-9_.\\-]{0,80})" % _words(probe) + _GLUE, re.DOTALL).search
 
     def given(self, data: bytes, begin: int, end: int) -> bool:
         """Whether a value in data[begin:end], a line, may be given to a name that fits: it stands right behind one, or
         at the beginning of the line when that goes on what the one before began."""
-        plain = data[begin:end].lower()
+        last = self._last(data[begin:end])
+        if not last:
+            return False
+        plain = data[begin : begin + last].lower()
         if _goes_on(data, begin, min(end, begin + 16)):
             found = _BEGINNING.match(plain)
             if found is not None and self._stands(data, begin, begin + found.end(), end):
@@ -289,6 +300,17 @@ class _Way:
                 return True
             found = self._names(plain, name)
         return False
+
+    def _last(self, line: bytes) -> int:
+        """Where the last of what could be values ends; 0 when there is none."""
+        shape = line.translate(self._shapes)
+        at = shape.rfind(self._run)
+        while at >= 0:
+            first, last = shape.rfind(b" ", 0, at) + 1, at + len(self._run)
+            if self._needs is None or not self._needs(Candidate(line[first:last], b"")):
+                return last
+            at = shape.rfind(self._run, 0, first)
+        return 0
 
     def _stands(self, data: bytes, first: int, last: int, end: int) -> bool:
         """Whether a value that is given to a name begins somewhere in data[first:last], or there."""
