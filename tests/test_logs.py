@@ -194,6 +194,18 @@ def test_what_is_left_of_a_short_log_is_read(key: str, tmp_path: Path, capsys: p
         assert "damaged gzip: reading stopped before its end" in shown
 
 
+def test_logs_are_unpacked_three_times_over(key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = f"token={key}\n".encode()
+    for number, pack in enumerate([gzip.compress, bz2.compress, gzip.compress, lzma.compress], 1):
+        packed = pack(packed)
+        (tmp_path / "a.log.gz").write_bytes(packed)
+        code, _, shown = found(capsys, str(tmp_path))
+        assert (code, "compressed more than 3 times over" in shown) == ((3, True) if number > 3 else (1, False))
+    (tmp_path / "a.log.gz").write_bytes(gzip.compress(gzip.compress(b"nothing" * 1000)[:-9]))
+    code, _, shown = found(capsys, str(tmp_path))
+    assert (code, "damaged gzip in gzip: reading stopped before its end" in shown) == (3, True)
+
+
 def test_two_members_are_one_log(key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\n") + gzip.compress(f"token={key}\n".encode()))
     code, findings, _ = found(capsys, str(tmp_path))

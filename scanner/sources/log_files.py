@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstandard"))
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 _NO_ZSTD = "compressed with Zstandard; install what reads it: pip install 'keysweep[logs]'"
+LAYERS = 3
+"""A log that was compressed more often than that is not read."""
+
 MOST = 64 << 30
 """A compressed log is read to its 64th GiB: a bomb must end."""
 
@@ -134,45 +137,59 @@ class LogStream(Undivided):
 
 def log_chunks(stream: IO[bytes], path: str) -> Iterator[Chunk | Skipped]:
     """The text of one log, in chunks. What is damaged is read as far as it goes, and the rest is `Skipped`."""
-    head = _Headed(stream)
-    kind = next((name for magic, name in _MAGIC if head.starts_with(magic)), "")
+    kinds: list[str] = []
     try:
-        text = _opened(head, kind)
-        if text is None:
-            yield Skipped(path or "standard input", _NO_ZSTD)
-            return
-        sound = _Sound(_Bounded(text) if kind else text)
+        text = _Headed(stream)
+        while text.kind:
+            kinds.append(text.kind)
+            if len(kinds) > LAYERS:
+                yield Skipped(path or "standard input", f"compressed more than {LAYERS} times over")
+                return
+            opened = _opened(text, text.kind)
+            if opened is None:
+                yield Skipped(path or "standard input", _NO_ZSTD)
+                return
+            text = _Headed(_Bounded(opened))
+        sound = _Sound(text)
         yield from windows(reader(sound.read), Origin(path, Kind.LOG))
         if sound.ended is not None:
             raise sound.ended
     except _TooLongError:
         yield Skipped(path or "standard input", f"it decompresses to more than {MOST >> 30} GiB; the rest was not read")
     except _BROKEN as error:
-        what = f"damaged {kind}: reading stopped before its end" if kind else "reading failed before its end"
-        yield Skipped(path or "standard input", what if kind else f"{what}: {_reason(error)}")
+        damaged = f"damaged {' in '.join(reversed(kinds))}: reading stopped before its end"
+        failed = f"reading failed before its end: {_reason(error)}"
+        yield Skipped(path or "standard input", damaged if kinds else failed)
 
 
 def _reason(error: BaseException) -> str:
     return reason_of(error) if isinstance(error, OSError) else type(error).__name__
 
 
+class _Readable(Protocol):
+    def read(self, count: int = ..., /) -> bytes:
+        """Up to `count` bytes; b"" at the end."""
+
+
 class _Headed:
-    """A stream whose first bytes were looked at."""
+    """A stream whose first bytes were looked at: `kind` says how it is compressed, "" for not at all."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: _Readable) -> None:
+        sound = _Sound(stream)
         self._head = b""
-        while len(self._head) < 8 and (piece := stream.read(8 - len(self._head))):
+        while len(self._head) < 8 and (piece := sound.read(8 - len(self._head))):
             self._head += piece
-
-    def starts_with(self, magic: bytes) -> bool:
-        return self._head.startswith(magic)
+        self._stream, self._ended = stream, sound.ended
+        self.kind = next((name for magic, name in _MAGIC if self._head.startswith(magic)), "")
 
     def read(self, count: int = -1) -> bytes:
         """Up to `count` bytes; b"" at the end."""
         if self._head:
-            given, self._head = self._head[:count], self._head[count:]
-            return given
+            whole = self._head if count < 0 else self._head[:count]
+            self._head = self._head[len(whole) :]
+            return whole
+        if self._ended is not None:
+            raise self._ended
         return self._stream.read(count)
 
 
@@ -219,11 +236,6 @@ class _AsItComes:
     def read(self, count: int = -1) -> bytes:
         """Up to `count` bytes; b"" at the end."""
         return self._file.read1(count)
-
-
-class _Readable(Protocol):
-    def read(self, count: int = ..., /) -> bytes:
-        """Up to `count` bytes; b"" at the end."""
 
 
 def _opened(head: _Headed, kind: str) -> _Readable | None:
