@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Spans = Iterable[tuple[int, int]]
 
+_SIEVED = 8 * 1024  # larger content mostly holds something that must be looked at closely, whatever it is
+_WORTH_COMPILING = 1024 * 1024 * 1024  # takes several times as long as compiling all rules does
+
 SHOWN = 120
 """How many bytes of a line are shown on each side of a key."""
 
@@ -54,9 +57,12 @@ class Matcher:
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
         self._lines = Lines(self._keys_at)
 
-    def for_bulk(self) -> Matcher:
-        """The same matcher for work that is certainly large: it need not find that out."""
-        return Matcher(self.rules, "bulk") if self.engine == "auto" else self
+    def for_bulk(self, size: int) -> Matcher:
+        """The same matcher for that many bytes of work, which is much: it need not find that out, and has a sieve
+        where it has been compiled, or where compiling it pays."""
+        made = Matcher(self.rules, "bulk") if self.engine == "auto" else self
+        made.sieve(compile_now=size > _WORTH_COMPILING)
+        return made
 
     def __getstate__(self) -> tuple[RuleSet, str]:
         return self.rules, self.engine
@@ -66,6 +72,8 @@ class Matcher:
         self._sieve = None
         self.prepared = 0.0
         self._forget()
+        if self.engine == "bulk":
+            self.sieve(compile_now=False)
 
     @cached_property
     def _tables(self) -> Tables:
@@ -114,6 +122,8 @@ class Matcher:
             return not self._holds(data, chunk.start, end, path, chunk.previous)
         if chunk.start > NEAR or end + NEAR < len(data) or (len(data) <= SMALL and self._tables.whole(path)):
             return False
+        if self._sieve is not None and len(data) <= _SIEVED and not self._suspicion.reads(path):
+            return not self._sieve.could_hold(data)
         owners = self._tables.at(path)[0]
         self._last = data, list(self._prefilter.hits(data, 0, len(data)))
         return not any(owners[number] for number, _ in self._last[1]) and not any(decode.views(data, 0, len(data)))

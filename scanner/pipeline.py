@@ -63,8 +63,8 @@ class Matching(Protocol):
 class Growing(Protocol):
     """A matcher that has another form for much work."""
 
-    def for_bulk(self) -> Matching:
-        """One that finds the same, made for much work."""
+    def for_bulk(self, size: int) -> Matching:
+        """One that finds the same, made for so many bytes, which is much work."""
 
 
 def scan(
@@ -303,7 +303,7 @@ def _run(
     else:
         from scanner.executor import local_pool  # noqa: PLC0415 - 10 ms of imports that a hook does not need
 
-        bulk = matcher.for_bulk() if isinstance(matcher, Growing) else matcher
+        bulk = matcher.for_bulk(weight) if isinstance(matcher, Growing) else matcher
         _read_apart(parts, source, bulk, gathered, lambda: local_pool(jobs, bulk), jobs)
 
 

@@ -54,6 +54,11 @@ class Sieve:
         """Loads what it looks with, or compiles it; False when neither could be done."""
         return self._screen.open(compile_now=compile_now)
 
+    def could_hold(self, data: bytes) -> bool:
+        """Whether anything in it could be a key."""
+        seen = self._screen.look(data)
+        return bool(seen.rules or seen.disguise or (seen.far and self._screen.distant(data)))
+
     def look(
         self, data: bytes, windows: Sequence[tuple[int, int]], far: frozenset[str]
     ) -> tuple[list[Suspect], frozenset[str]]:

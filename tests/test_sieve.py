@@ -84,6 +84,18 @@ def test_what_the_matcher_finds_the_sieve_names(bulk: Matcher, rules: RuleSet, w
     assert not missed, f"seed {SEED}"
 
 
+def test_small_files_are_passed_over_only_where_nothing_is(bulk: Matcher, plain: Matcher, rules: RuleSet) -> None:
+    rng = random.Random(SEED)
+    for rule in rules:
+        for example in (*rule.examples, *rule.counterexamples):
+            how = rng.choice(["", "", "base64", "lines", "utf-16", "hex", "percent", "escaped"])
+            text = disguised(KeyMaker(rule, rng).render(example)[0], how)
+            chunk = Chunk(text, Origin(example.path or rng.choice(["a.py", "t", "docs/x.md", ".env", "values.yaml"])))
+            found = list(bulk.find(chunk))
+            assert found == list(plain.find(chunk)), (rule.id, f"seed {SEED}")
+    assert bulk.for_bulk(1 << 40) is bulk
+
+
 def disguised(text: bytes, how: str) -> bytes:
     if how == "base64":
         return b"x: " + base64.b64encode(text) + b"\n"
