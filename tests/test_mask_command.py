@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import pty
 import select
@@ -244,6 +247,74 @@ def test_a_link_stays_one(tmp_path: Path, key: bytes) -> None:
     assert run("-i", "link.log").returncode == 0
     assert Path("link.log").is_symlink()
     assert Path("real.log").read_bytes() == b"ghp_" + STARS
+
+
+def test_a_file_of_two_names_is_left_as_it_is(key: bytes) -> None:
+    Path("app.log").write_bytes(key)
+    os.link("app.log", "other.log")
+    done = run("-i", "app.log", "--fail")
+    assert done.returncode == 3
+    assert b"app.log: has another name (hard links)" in done.stderr
+    assert b"keysweep mask FILE > NEW" in done.stderr
+    assert Path("app.log").read_bytes() == Path("other.log").read_bytes() == key
+    Path("app.log").write_bytes(b"nothing to hide\n")
+    assert run("-i", "app.log").returncode == 0
+
+
+PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+UNPACKERS = {"gz": gzip.decompress, "bz2": bz2.decompress, "xz": lzma.decompress}
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_packed_file_is_masked_and_packed_again(kind: str, key: bytes) -> None:
+    file = Path(f"app.log.{kind}")
+    file.write_bytes(PACKERS[kind](b"token=" + key + b"\n") + PACKERS[kind](b"second part " + key + b"\r\n"))
+    plain = b"token=ghp_" + STARS + b"\nsecond part ghp_" + STARS + b"\r\n"
+    shown = run(file.name)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, plain, b"")
+    assert run("-i", file.name, "--backup", ".orig").returncode == 0
+    assert UNPACKERS[kind](file.read_bytes()) == plain
+    assert key in UNPACKERS[kind](Path(f"{file.name}.orig").read_bytes())
+    before = file.stat()
+    assert run("-i", file.name).returncode == 0
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_packed_file_that_is_damaged_stays(kind: str, key: bytes) -> None:
+    file = Path(f"app.log.{kind}")
+    whole = PACKERS[kind](os.urandom(5000) + key)
+    for damaged in (whole[:-20], whole[:2000] + bytes(50) + whole[2050:]):
+        file.write_bytes(damaged)
+        done = run("-i", file.name)
+        assert done.returncode == 3
+        assert b"it is damaged or cut short" in done.stderr
+        assert file.read_bytes() == damaged
+        assert run(file.name).returncode == 3
+
+
+def test_what_cannot_be_unpacked_is_refused(key: bytes) -> None:
+    for name, data in (("a.zip", b"PK\x03\x04" + key), ("a.zst", b"\x28\xb5\x2f\xfd" + key),
+                       ("a.gz", gzip.compress(gzip.compress(key)))):  # fmt: skip
+        Path(name).write_bytes(data)
+        for arguments in (("-i", name), (name,)):
+            done = run(*arguments)
+            assert (done.returncode, done.stdout) == (3, b"")
+            assert b"unpack it first" in done.stderr
+        assert Path(name).read_bytes() == data
+    done = run(stdin=gzip.compress(key))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"the input is packed (gzip)" in done.stderr
+
+
+def test_what_could_not_be_written_is_no_success(key: bytes) -> None:
+    Path("app.log").write_bytes(key)
+    for arguments in (("mask", "app.log"), ("run", "--", "cat", "app.log")):
+        with Path("app.log").open("rb") as refusing:  # as a full disk does
+            done = subprocess.run([*KEYSWEEP, *arguments], stdout=refusing, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 2
+        assert b"output could not be written, and is lost: " in done.stderr
+        assert done.stderr.count(b"\n") == 1
 
 
 def test_what_cannot_be_masked_is_named_and_the_rest_is_done(tmp_path: Path, key: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -13,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from scanner.cli.masked_stream import PATIENCE, PIECE, write_all
+from scanner.cli.masked_stream import PATIENCE, PIECE, unwritten, write_all
 from scanner.cli.monitored import Monitored
 from scanner.cli.terminal import Terminal
+from scanner.errors import KeysweepError
 from scanner.masker import Masker
 
 LINGER = 1.0
@@ -44,6 +46,8 @@ class Child:
         os.set_blocking(self._waker, False)
         self._piped: subprocess.Popen[bytes] | None = None
         self._monitored: Monitored | None = None
+        self.lost: KeysweepError | None = None
+        """What of its output could not be written though somebody might read it: a full disk."""
 
     def run(self) -> int:
         """Starts the command and copies its output to its end. Raises OSError when it cannot be started."""
@@ -189,8 +193,10 @@ class Child:
         """Writes, or, when nobody reads any more, lets the command find that out as it would without us."""
         try:
             write_all(stream.target, piece)
-        except OSError:
+        except OSError as error:
             self._drop(stream, selector)
+            if error.errno != errno.EPIPE and not (error.errno == errno.EIO and self._terminal is not None):
+                self.lost = self.lost or unwritten("output" if stream.target == 1 else "errors", error)
             if self._terminal is not None and stream.source == self._terminal.master:
                 self._send(signal.SIGHUP)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import click
 
-from scanner.cli.masked_stream import Copy, Masking, masking, masks_told
+from scanner.cli.masked_stream import HEAD, PIECE, Copy, Masking, masking, masks_told, packed
 from scanner.cli.progress import invite
 from scanner.errors import SourceError, UsageError
 from scanner.masker import Masker
@@ -25,7 +26,7 @@ from scanner.stretch import Stretches
 @masking
 def mask(wanted: Masking, files: tuple[str, ...], in_place: bool, backup: str | None, fail: bool) -> int:
     """Copy standard input, or FILES, with every secret masked. The public prefix of a key stays, and so do all other
-    bytes.
+    bytes. What gzip, bzip2 or xz packed is unpacked; --in-place packs it again.
 
     \b
     Examples:
@@ -49,6 +50,8 @@ def mask(wanted: Masking, files: tuple[str, ...], in_place: bool, backup: str | 
             raise
         except (OSError, SourceError) as error:
             missed.append(str(error) if isinstance(error, SourceError) else f"{name}: {error.strerror}")
+            if in_place:
+                continue  # it is as it was
         masked += masker.report.total
         if wanted.report:
             sys.stderr.write(masks_told(masker.report, "" if name == "-" else name))
@@ -78,8 +81,17 @@ def _copy(name: str, masker: Masker) -> None:
         invite()
         Copy(sys.stdin.fileno(), sys.stdout.fileno(), masker).run()
         return
-    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        Copy(descriptor, sys.stdout.fileno(), masker).run()
-    finally:
-        os.close(descriptor)
+    with open(name, "rb", buffering=0) as file:  # noqa: PTH123 - a name, as it was given
+        kind = packed(file.read(HEAD)) if file.seekable() else ""
+        if file.seekable():
+            file.seek(0)
+        copy = Copy(file.fileno(), sys.stdout.fileno(), masker)
+        if not kind:
+            copy.run()
+            return
+        from scanner.cli.packed import unpacked  # noqa: PLC0415 - only for what is packed
+
+        with unpacked(cast("BinaryIO", file), name, kind) as text:
+            while piece := text.read(PIECE):
+                copy.write(masker.feed(piece))
+        copy.write(masker.flush())

@@ -18,7 +18,7 @@ import click
 
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
-from scanner.errors import SourceError
+from scanner.errors import KeysweepError, SourceError, UsageError
 from scanner.mask_report import LINES_NAMED, Report
 from scanner.masker import Masker, known
 from scanner.reports.interface import count
@@ -26,6 +26,15 @@ from scanner.stretch import Stretches
 
 PIECE = 1 << 20
 """How much is read at once, when so much is there."""
+
+HEAD = 8
+"""So many first bytes tell what packed a file."""
+
+_MAGIC = (
+    (b"\x1f\x8b\x08", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"PK\x03\x04", "zip"), (b"7z\xbc\xaf\x27\x1c", "7-Zip"), (b"\x04\x22\x4d\x18", "LZ4"), (b"\x1f\x9d", "compress"),
+    (b"Rar!\x1a\x07", "RAR"),
+)  # fmt: skip
 
 PATIENCE = 0.05
 """After so many seconds without input the begun line is shown as far as nothing in it can be secret."""
@@ -104,6 +113,7 @@ class Copy:
 
     def run(self) -> None:
         """Copies to the end. The first Ctrl-C is the producer's: what it still says gets through. The second ends."""
+        first = True
         with self._interrupts():
             while True:
                 if self._waits and self._masker.held and not select.select([self._source], [], [], PATIENCE)[0]:
@@ -112,14 +122,23 @@ class Copy:
                 piece = os.read(self._source, PIECE)
                 if not piece:
                     break
+                if first and (kind := packed(piece)):
+                    raise UsageError(f"the input is packed ({kind}), and nothing in it can be masked; unpack it first")
+                first = False
                 self.write(self._masker.feed(piece))
             self.write(self._masker.flush())
         if self._stopped:
             raise KeyboardInterrupt
 
     def write(self, piece: bytes) -> None:
-        """Writes all of it, at once."""
-        write_all(self._target, piece)
+        """Writes all of it, at once. Raises BrokenPipeError when nobody reads any more, KeysweepError when it cannot be
+        written."""
+        try:
+            write_all(self._target, piece)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritten("the output", error) from error
 
     @contextlib.contextmanager
     def _interrupts(self) -> Iterator[None]:
@@ -147,6 +166,18 @@ def write_all(target: int, piece: bytes) -> None:
             select.select([], [target], [])
 
 
+def unwritten(what: str, error: OSError) -> KeysweepError:
+    """That something could not be written, as a sentence."""
+    return KeysweepError(f"{what} could not be written, and is lost: {error.strerror}")
+
+
+def packed(head: bytes) -> str:
+    """What packed a file that begins so; "" when nothing did, as far as is known."""
+    if head.startswith(b"BZh") and not head[3:4].isdigit():
+        return ""
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
+
+
 def _can_wait(source: int) -> bool:
     """Whether `select` tells when there is something to read: pipes, sockets and terminals, on POSIX."""
     kind = os.fstat(source).st_mode
@@ -167,4 +198,6 @@ def masks_told(report: Report, name: str) -> str:
     return "".join(lines)
 
 
-__all__ = ["PATIENCE", "PIECE", "Copy", "Masking", "masking", "masks_told", "write_all"]
+__all__ = [
+    "HEAD", "PATIENCE", "PIECE", "Copy", "Masking", "masking", "masks_told", "packed", "unwritten", "write_all",
+]  # fmt: skip

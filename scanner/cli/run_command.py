@@ -48,7 +48,11 @@ def _run(command: tuple[str, ...], out: Masker, err: Masker) -> int:
         return pipes.run(command, out, err)
     from scanner.cli.child import Child  # noqa: PLC0415 - as above
 
-    return Child(command, out, err).run()
+    child = Child(command, out, err)
+    code = child.run()
+    if child.lost is not None:
+        raise child.lost
+    return code
 
 
 def _end_like(code: int) -> int:
