@@ -689,7 +689,7 @@ def test_reports_that_cannot_be_written_are_told_with_their_path(shell: Shell) -
         ("files . >&-", 2, "standard output: Bad file descriptor"),
         ("stdin <&-", 3, "read 1 item"),
         ("mask <&-", 3, "not masked: -: Bad file descriptor"),
-        ("logs - <&-", 3, "read 0 items"),
+        ("logs - <&-", 3, "read 1 item"),
         ("verify <&-", 2, "Bad file descriptor"),
         ("files . 2>&-", 1, ""),
         ("files . <&- >&- 2>&-", 2, ""),
