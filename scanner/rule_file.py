@@ -281,10 +281,8 @@ class _Reader:
         if node is None:
             return default
         text = self.text(node, "left")
-        try:
-            re.compile(f"[{text}]".encode("ascii") if text else b"")
-        except (re.error, UnicodeEncodeError) as error:
-            raise self.fail(node.line, f"'{text}' is not the inside of a character class") from error
+        if text and not pattern.is_class(text):
+            raise self.fail(node.line, f"'{text}' is not the inside of a character class; escape [, ], -, &, | and ~")
         return text
 
     def priority(self, node: _Node | None) -> int:

@@ -141,6 +141,9 @@ BAD = {
     "alias": ("    severity: high", "    severity: *x", 11, "alias"),
     "explosive": ("[a-z0-9]{24}", "(?:[a-z]{1,9}){1,9}", 10, "several ways"),
     "explosive inside": ("[a-z0-9]{24}", "(?:x[a-z]{1,9}[b-y]{1,9}){1,9}", 10, "several ways"),
+    "nested set": ("    severity: high", "    left: '[^'\n    severity: high", 11, "not the inside of a character"),
+    "two sets": ("    severity: high", "    right: 'a]b[c'\n    severity: high", 11, "not the inside of a character"),
+    "difference": ("[a-z0-9]{24}", "[a-z--x]{24}", 10, "two ways .possible set difference.: escape"),
     "number": ("name: Acme key", "name: 12", 7, "must be a text"),
     "both forms": ("    severity: high", "    context: [acme]\n    severity: high", 6, "either"),
 }

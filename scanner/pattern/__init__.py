@@ -7,10 +7,10 @@ where its keywords stand, `sampler` makes matches of it.
 
 from scanner.pattern.places import keyword_places
 from scanner.pattern.sampler import sample
-from scanner.pattern.shapes import GROUPS, MAX_WIDTH, Shape, Tail, alphabet, part, shape
+from scanner.pattern.shapes import GROUPS, MAX_WIDTH, Shape, Tail, alphabet, is_class, part, shape
 from scanner.pattern.tree import PatternError, parse
 
 __all__ = [
-    "GROUPS", "MAX_WIDTH", "PatternError", "Shape", "Tail", "alphabet", "keyword_places", "parse", "part",
+    "GROUPS", "MAX_WIDTH", "PatternError", "Shape", "Tail", "alphabet", "is_class", "keyword_places", "parse", "part",
     "sample", "shape",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from scanner.pattern.tree import Charset, PatternError, breaks, edge, group, las
 GROUPS = ("public", "secret", "environment")
 
 
-__all__ = ["GROUPS", "MAX_WIDTH", "Shape", "Tail", "alphabet", "part", "shape"]
+__all__ = ["GROUPS", "MAX_WIDTH", "Shape", "Tail", "alphabet", "is_class", "part", "shape"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,15 @@ def part(text: str) -> int:
     if least == 0 or most > NEAR:
         raise PatternError(f"a part's pattern matches at least 1 byte and at most {NEAR}")
     return most
+
+
+def is_class(inside: str) -> bool:
+    """Whether a text is the inside of a character class, and can be read as nothing else."""
+    try:
+        tree = parse(f"[{inside}]")
+        return len(tree) == 1 and single(tree[0][0], tree[0][1], False) is not None
+    except PatternError:
+        return False
 
 
 def alphabet(characters: Iterable[int]) -> str:

@@ -7,6 +7,7 @@ knowledge of it stays in this package, and the tests compare what is read with `
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
@@ -34,7 +35,12 @@ class PatternError(ValueError):
 def parse(pattern: str) -> Any:
     """The parse tree of a pattern (as bytes, ASCII). Raises `PatternError`."""
     try:
-        return sre_parser.parse(pattern.encode("ascii"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Python warns of what it may read differently one day
+            return sre_parser.parse(pattern.encode("ascii"))
+    except (FutureWarning, DeprecationWarning) as error:
+        what = str(error).partition(" at position")[0].lower()
+        raise PatternError(f"it can be read in two ways ({what}): escape [, -, &, | and ~ in a class") from error
     except UnicodeEncodeError as error:
         raise PatternError("the pattern has a character outside ASCII; write bytes as \\xNN") from error
     except (re.error, OverflowError, RecursionError) as error:
