@@ -25,6 +25,7 @@ from scanner.sources.log_files import LogFile, LogStream
 from scanner.sources.masked_names import Names, in_folders, in_git, ref_names
 from scanner.sources.patch import Patch
 from scanner.sources.stream import Stream
+from scanner.whole_file import opened
 
 LARGEST: Final = 256 << 20
 """A report of more bytes is not read."""
@@ -213,14 +214,14 @@ def _texts(entries: Sequence[Entry], text: Text) -> Iterator[Source]:
     """The text, read as what it was: under every name that it had."""
     try:
         for name in sorted({entry.path for entry in entries if entry.kind is Kind.STDIN}):
-            with text.path.open("rb") as stream:
+            with opened(text.path) as stream:
                 yield Stream(stream, name)
         patched = any(entry.kind in (Kind.PATCH, Kind.PATH_NAME) for entry in entries)
         for name in ("", text.name) if patched else ():
-            with text.path.open("rb") as stream:
+            with opened(text.path) as stream:
                 yield Patch(stream, name)
         if any(entry.kind is Kind.LOG and not entry.path for entry in entries):
-            with text.path.open("rb") as stream:
+            with opened(text.path) as stream:
                 yield LogStream(stream)
     except OSError as error:
         raise SourceError(f"--text: {text.name}: cannot be read: {error.strerror}") from error

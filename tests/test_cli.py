@@ -583,6 +583,32 @@ def test_a_configuration_that_is_no_file_is_not_read(shell: Shell, name: str) ->
     assert "it is no regular file" in shell.run("files", "leak.env").err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("recheck", "PIPE"), ("recheck", "leaks.json", "--text", "PIPE"), ("revoke", "--report", "PIPE"),
+        ("explain", "PIPE:1"), ("mask", "--known", "PIPE"), ("files", ".", "--config", "PIPE"),
+        ("files", ".", "--baseline", "PIPE"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_pipe_that_is_named_is_refused_not_waited_for(shell: Shell, command: tuple[str, ...]) -> None:
+    (shell.place / "some.txt").write_bytes(b"nothing")
+    report = {**json.loads(shell.run("files", "some.txt", "--report", "json").out)}
+    finding = json.loads(shell.run("stdin", "--report", "json", stdin=(shell.place / "leak.env").read_bytes()).out)
+    (shell.place / "leaks.json").write_text(json.dumps({**report, "findings": finding["findings"]}), encoding="utf-8")
+    os.mkfifo(shell.place / "PIPE")
+    done = shell.run(*command)
+    assert (done.code, "PIPE: cannot be read: it is no regular file" in done.err) == (2, True), done.err
+
+
+def test_what_a_shell_opened_is_read(shell: Shell, key: Fake) -> None:
+    line = f"{KEYSWEEP} mask --known <(printf %s some-known-value) <<< 'a some-known-value b'"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=True, env=shell.environment())
+    assert done.stdout == b"a ******** b\n"
+    assert "leak.env:1" in shell.run("explain", "leak.env:1").out
+
+
 # --- what is scanned decides ---
 
 

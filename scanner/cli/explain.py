@@ -16,6 +16,7 @@ from scanner.errors import SourceError, UsageError
 from scanner.explain import explain as explained
 from scanner.models import Chunk, Finding, Origin, ScanResult
 from scanner.reports.text_safety import printable
+from scanner.whole_file import opened
 
 LIMIT = 64 << 20
 
@@ -82,7 +83,7 @@ def _read(name: str) -> bytes:
         invite()
         return _limited(sys.stdin.buffer, "standard input")
     try:
-        with Path(name).open("rb") as file:
+        with opened(name) as file:
             return _limited(file, name)
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror}") from error

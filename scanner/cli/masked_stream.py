@@ -23,6 +23,7 @@ from scanner.mask_report import LINES_NAMED, Report
 from scanner.masker import Masker, known
 from scanner.reports.interface import count
 from scanner.stretch import Stretches
+from scanner.whole_file import opened
 
 PIECE = 1 << 20
 """How much is read at once, when so much is there."""
@@ -42,6 +43,7 @@ PATIENCE = 0.05
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
+_MOST_KNOWN = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,13 @@ class Masking:
         given: list[bytes] = []
         if self.known is not None:
             try:
-                given = self.known.read_bytes().splitlines()
+                with opened(self.known) as file:
+                    data = file.read(_MOST_KNOWN + 1)
             except OSError as error:
                 raise SourceError(f"{self.known}: cannot be read: {error.strerror}") from error
+            if len(data) > _MOST_KNOWN:
+                raise SourceError(f"{self.known}: larger than {_MOST_KNOWN >> 20} MiB, which no list of secrets is")
+            given = data.splitlines()
         engine = session.config.engine
         values = known(given, os.environ if self.env else {})
         return Stretches(session.rules, "bulk" if engine == "auto" else engine, values)

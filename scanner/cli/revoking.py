@@ -31,6 +31,7 @@ from scanner.reports.text_safety import printable
 from scanner.revocation_service import Service, service
 from scanner.revoker import ENDED, WAS_ENDED, WORKS, Done, Manner, Means, Revoker
 from scanner.verify_settings import VerifySettings
+from scanner.whole_file import opened
 
 _MOST_OWNER = 65_536
 
@@ -225,7 +226,7 @@ class Run:
 
 def _read_owner(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             content = file.read(_MOST_OWNER + 1)
     except OSError as error:
         raise UsageError(f"--owner-key-file: {path}: cannot be read: {error.strerror}") from None
