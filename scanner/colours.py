@@ -19,14 +19,14 @@ def without(data: bytes) -> bytes:
 
 
 class Plain:
-    """What a terminal would show of some bytes: `data`, without control sequences."""
+    """What a terminal would show of some bytes: `data`, without control sequences; or without what else is left out."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, without: re.Pattern[bytes] = _SEQUENCE) -> None:
         pieces: list[bytes] = []
         self._at: list[int] = []  # where a piece begins here ...
         self._was: list[int] = []  # ... and where it stood
         at = length = 0
-        for found in _SEQUENCE.finditer(data):
+        for found in without.finditer(data):
             if found.start() > at:
                 self._add(length, at)
                 pieces.append(data[at : found.start()])

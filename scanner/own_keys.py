@@ -82,7 +82,7 @@ class _Way:
     def __init__(self, probe: Probe, keyword: Keyword) -> None:
         self._probe, self._keyword = probe, keyword
         rule = probe.rule
-        self.pattern = _bounded(rule)
+        self.pattern, self.pattern_text = _bounded(rule), rule.pattern
         self.low = keyword.low if keyword.low == keyword.high else -1
         left = f"[{rule.left}]".encode("ascii") if rule.left else b"(?!)"
         self.risky = _OPENS | {value for value in range(256) if re.match(left, bytes([value]))}
@@ -158,6 +158,14 @@ class OwnKeys:
             hit = way.across(data, at, end)
             if hit is not None:
                 found += way.closely(data, at, end, hit)
+
+
+    def begun(self, data: bytes, at: int, end: int) -> bool:
+        """Whether a key may have begun at the keyword at `at` that goes on behind data[:end]."""
+        return any(
+            unfinished(way.pattern_text).match(data, at - way.low, end) is not None
+            for way in self._ways if 0 <= way.low <= at
+        )  # fmt: skip
 
 
 _NONE = Key(0, 0, 0, 0, cast("Rule", None))

@@ -14,6 +14,7 @@ from functools import cached_property
 from scanner import coloured, decode
 from scanner.coloured import NEAR
 from scanner.colours import Plain
+from scanner.folded import folded, runs_out, unfolded
 from scanner.hidden import Hidden, merged
 from scanner.hits import Hit, outside, repeated, settle
 from scanner.known_secrets import KnownSecrets
@@ -70,11 +71,15 @@ class Stretches:
         seen = Look()
         keys: list[Key] = []
         rest: list[tuple[int, int]] = []
+        none: list[tuple[int, OwnKeys]] = []
         hits, own, others = self._prefilter(data, start, end), self._own, self._rest
         for number, at in hits:
             found = own[number]
             if found is not None:
+                before = len(keys)
                 found.find(data, at, end, keys)
+                if len(keys) == before:
+                    none.append((at, found))
             if others[number]:
                 rest.append((at, number))
         seen.keys = in_order(keys)
@@ -83,6 +88,7 @@ class Stretches:
         seen.events = [(at, number) for at, number in rest if self._calls_for(number)(sight, at)]
         seen.events.sort()
         seen.signs = self._signs(blank, start, end)
+        seen.signs += [at for at, found in none if runs_out(found, blank, at, end)]
         if self._known:
             seen.signs += self._known.signs(data, start, end)
         if colours and data.find(b"\x1b", start, end) >= 0:
@@ -156,8 +162,17 @@ class Stretches:
         found = self._spans(data, first, self._hits(data, first, events, keys))
         if data.find(b"\x1b") >= 0:
             found += self._coloured(data, first)
+        found += folded(data, first, keys, self._own_keys)
         found += [Hidden(start, end, name) for start, end, name in self._known.find(data, 0, len(data)) if end > first]
         return merged(found, first)
+
+    def _own_keys(self, data: bytes) -> list[Key]:
+        found: list[Key] = []
+        for number, at in self._prefilter(data, 0, len(data)):
+            own = self._own[number]
+            if own is not None:
+                own.find(data, at, len(data), found)
+        return in_order(found)
 
     def _hits(self, data: bytes, first: int, events: Sequence[Event], keys: Sequence[Key]) -> list[Hit]:
         hits = [
@@ -273,7 +288,17 @@ class Stretches:
                 hidden = self.hidden(data, first, events, keys) if hidden is None else hidden
                 if not _covered(begun, hidden):
                     return True
-        return data.find(b"\x1b", first) >= 0 and self._coloured_goes_on(data, first)
+        if data.find(b"\x1b", first) >= 0 and self._coloured_goes_on(data, first):
+            return True
+        return self._folds(data, first, keys)
+
+    def _folds(self, data: bytes, first: int, keys: Sequence[Key]) -> bool:
+        """Whether a key of a format of its own may have begun that goes on in the next line."""
+        end = unfolded(data, first)
+        if not end or any(key.end >= len(data) - 3 for key in keys):
+            return False
+        hits = self._prefilter(end, 0, len(end))
+        return any(own.begun(end, at, len(end)) for number, at in hits if (own := self._own[number]) is not None)
 
     def _coloured_goes_on(self, data: bytes, first: int) -> bool:
         plain = Plain(data[max(0, first - NEAR) :])

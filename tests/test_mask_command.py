@@ -261,8 +261,8 @@ def test_a_file_of_two_names_is_left_as_it_is(key: bytes) -> None:
     assert run("-i", "app.log").returncode == 0
 
 
-PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
-UNPACKERS = {"gz": gzip.decompress, "bz2": bz2.decompress, "xz": lzma.decompress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+UNPACKERS: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.decompress, "bz2": bz2.decompress, "xz": lzma.decompress}
 
 
 @pytest.mark.parametrize("kind", PACKERS)

@@ -346,3 +346,39 @@ def test_masking_loads_little(rules: RuleSet) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) - {"__main__", "_distutils_hack"} == {"ahocorasick", "scanner"}
+
+
+# --- lines that were folded ---
+
+FOLDS = [(b"\n", b""), (b"\r\n", b"    "), (b"\\\n", b"  "), (b"\n", b"  > "), (b"\n", b"\t| ")]
+
+
+@pytest.mark.parametrize("rule", ["github-personal-access-token", "gitlab-personal-access-token", "npm-access-token"])
+def test_a_key_that_was_folded(rule: str, new_key: NewKey, stretches: Stretches) -> None:
+    for end, margin in FOLDS:
+        made = new_key(rule)
+        key, public = made.key, made.secret_start
+        for cut in range(public + 1, len(key)):
+            begun, rest = b"12:00 login with " + key[:cut] + end, margin + key[cut:] + b" by ann\nnext line\n"
+            whole = b"12:00 login with " + key[:public] + STARS + end + margin + b" by ann\nnext line\n"
+            masker = Masker(stretches=stretches)
+            assert masker.feed(begun) + masker.feed(rest) == whole
+            assert masker.held == 0
+            assert masked(stretches, [begun + rest]) == whole
+            assert masked(stretches, [whole]) == whole
+
+
+def test_a_key_over_three_lines(new_key: NewKey, stretches: Stretches) -> None:
+    key = new_key("github-personal-access-token").key
+    text = b"a " + key[:8] + b"\n  " + key[8:24] + b"\n  " + key[24:] + b"\n"
+    assert masked(stretches, [text]) == b"a ghp_" + STARS + b"\n  \n  \n"
+
+
+def test_a_line_that_only_looks_as_if_a_key_began_waits_for_one_line(new_key: NewKey, stretches: Stretches) -> None:
+    key = new_key("github-personal-access-token").key
+    for begun in (b"cut off: " + key[:14] + b"\n", b"the prefix is ghp_\n", b"sk_live_\n"):
+        masker = Masker(stretches=stretches)
+        assert masker.feed(begun) == b""
+        assert masker.feed(b"connected to the database\n") == begun + b"connected to the database\n"
+    masker = Masker(stretches=stretches)
+    assert masker.feed(b"whole: " + key + b"\n") == b"whole: ghp_" + STARS + b"\n"
