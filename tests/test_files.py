@@ -23,6 +23,7 @@ from scanner.errors import SourceError
 from scanner.models import MASK, Chunk, Finding, Kind, Note, Origin, ScanResult, Skipped
 from scanner.pipeline import scan
 from scanner.sources.files import Files
+from scanner.sources.log_files import Logs
 
 VANISHED = "it vanished while the scan was running"
 
@@ -262,6 +263,15 @@ def test_a_link_that_becomes_a_file_meanwhile_is_told(here: Path) -> None:
     Path("x").unlink()
     put("x")
     assert scan(source, StandIn()).skipped == (Skipped("x", "it changed while the scan was running"),)
+
+
+@pytest.mark.parametrize("source", [Files, Logs])
+def test_what_the_kernel_makes_is_not_read(source: type[Files] | type[Logs]) -> None:
+    """`/proc/kmsg` and `/proc/<pid>/pagemap` go on for ever. There is no such place on every system."""
+    named = [place for place in ("/proc/self/pagemap", "/proc/self/environ") if Path(place).exists()]
+    skipped = [item for item in source(named).chunks() if isinstance(item, Skipped)]
+    assert sorted(item.what for item in skipped) == sorted(named)
+    assert all("made by the kernel" in item.reason for item in skipped)
 
 
 @contextmanager

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from itertools import accumulate
 
 from scanner.models import Chunk, Finding, Kind, Location, Note, Origin, Skipped
 from scanner.sources.interface import Source
-from scanner.sources.walk import Run, Walk, not_a_file, reason_of, shown
+from scanner.sources.walk import Run, Walk, reason_of, shown, unreadable
 from scanner.sources.windows import OVERLAP, WINDOW, windows
 
 _BETWEEN_NAMES = b"\n\n"  # an empty line, so that no name is context for its neighbour
@@ -233,8 +232,8 @@ class FileList(_Part):
             os.close(handle)
 
     def _refuses(self, status: os.stat_result) -> str:
-        if not stat.S_ISREG(status.st_mode):
-            return not_a_file(status.st_mode)
+        if why := unreadable(status):
+            return why
         if self.cut.max_size is not None and status.st_size > self.cut.max_size:
             return f"larger than the limit: {status.st_size} bytes of at most {self.cut.max_size}"
         return ""

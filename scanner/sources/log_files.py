@@ -6,7 +6,6 @@ import bz2
 import gzip
 import lzma
 import os
-import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
 from scanner.sources.interface import Source, Undivided
 from scanner.sources.log_text import reader
-from scanner.sources.walk import Walk, not_a_file, reason_of, shown
+from scanner.sources.walk import Walk, reason_of, shown, unreadable
 from scanner.sources.windows import windows
 
 if TYPE_CHECKING:
@@ -103,9 +102,8 @@ class LogFile(Undivided):
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         try:
             with open(self.opened, "rb", buffering=0, opener=_opener) as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    yield Skipped(self.path, not_a_file(status.st_mode))
+                if why := unreadable(os.fstat(file.fileno())):
+                    yield Skipped(self.path, why)
                     return
                 yield from log_chunks(file, self.path)
         except OSError as error:

@@ -12,6 +12,7 @@ import stat
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from scanner.errors import SourceError
 from scanner.globs import path_matches
@@ -276,4 +277,25 @@ def not_a_file(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "neither a file nor a folder")
 
 
-__all__ = ["Folder", "Run", "Walk", "not_a_file", "reason_of", "shown"]
+def unreadable(status: os.stat_result) -> str:
+    """Why something that was opened is not read; "" for a file."""
+    if not stat.S_ISREG(status.st_mode):
+        return not_a_file(status.st_mode)
+    if status.st_dev in _kernel():
+        return "made by the kernel when it is read, perhaps without end (pipe its content into 'keysweep stdin')"
+    return ""
+
+
+@cache
+def _kernel() -> frozenset[int]:
+    """The devices of file systems whose files are no files: some have no end, some are terabytes of nothing."""
+    found: list[int] = []
+    for place in ("/proc", "/sys", "/"):
+        try:
+            found.append(os.stat(place).st_dev)
+        except OSError:
+            found.append(-1)
+    return frozenset(found[:2]) - {found[2], -1}  # an empty folder where nothing is mounted
+
+
+__all__ = ["Folder", "Run", "Walk", "not_a_file", "reason_of", "shown", "unreadable"]
