@@ -15,8 +15,9 @@ _BREAK = re.compile(rb"\\?\r?\n(?:[ \t]{0,64}(?:[|>+] (?=[!-~]))?)")
 """Where a line was folded: a sign before the break, indentation behind it, a sign behind that."""
 
 _TO_END = re.compile(rb"[!-~]{1,2048}\r?\n")
-_LAST_RUN = re.compile(rb"[!-~]{1,2048}\Z")
-_WIDEST = 4096
+_PRINTED = bytes(range(0x21, 0x7F))
+_WIDEST, _LONGEST = 4096, 2048
+_MOST_LINES = 12  # no key is folded more often, and a line that begins one may stand on every line of a log
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DIGIT, _LETTER = re.compile(rb"[0-9]"), re.compile(rb"[A-Za-z]")
 
@@ -34,10 +35,12 @@ def _before_break(data: bytes, end: int) -> int:
 
 
 def unfolded(data: bytes, first: int) -> bytes:
-    """The end of data[first:], whole lines, in one line, with what a key could have in it only."""
+    """The end of data[first:], whole lines, in one line, with what a key could have in it only; nothing where so many
+    lines wait already that the next is not waited for."""
+    if data.count(b"\n", first) >= _MOST_LINES:
+        return b""
     joined = Plain(data[max(first, len(data) - _WIDEST) :], _BREAK).data
-    found = _LAST_RUN.search(joined, max(0, len(joined) - 2048))
-    return found.group() if found is not None else b""
+    return joined[max(len(joined.rstrip(_PRINTED)), len(joined) - _LONGEST) :]
 
 
 def folded(data: bytes, first: int, keys: Sequence[Key], find: Callable[[bytes], list[Key]]) -> Iterator[Hidden]:

@@ -382,3 +382,10 @@ def test_a_line_that_only_looks_as_if_a_key_began_waits_for_one_line(new_key: Ne
         assert masker.feed(b"connected to the database\n") == begun + b"connected to the database\n"
     masker = Masker(stretches=stretches)
     assert masker.feed(b"whole: " + key + b"\n") == b"whole: ghp_" + STARS + b"\n"
+
+
+def test_lines_that_each_begin_a_key_are_not_held_without_end(stretches: Stretches) -> None:
+    masker = Masker(stretches=stretches)
+    line = b"ghp_abc\n"
+    assert masker.feed(line * 100)
+    assert masker.held <= 12 * len(line)
