@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from scanner import hooks
 from scanner.cli.guard import ADVICE as COMMIT_ADVICE
 from scanner.cli.options import Wanted, scanning
 from scanner.cli.session import Session
+from scanner.cli.settings import Ground
 from scanner.errors import UsageError
 from scanner.sources.interface import Source
 
@@ -282,7 +284,7 @@ def _serve(wanted: Wanted, ranges: Sequence[Range]) -> int:
     from scanner.sources.git import QUARANTINE_VARIABLES  # noqa: PLC0415
     from scanner.sources.git_range import RevisionRanges  # noqa: PLC0415
 
-    session = Session(wanted)
+    session = Session(wanted, replace(Ground.of([]), server=True))
     inherit = QUARANTINE_VARIABLES | {"GIT_DIR"}
     source = RevisionRanges(".", ranges, excluded=("--all",), lenient=True, inherit=inherit)
     decision = session.judge(session.scan(source), whole=False)

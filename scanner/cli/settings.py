@@ -18,9 +18,11 @@ from scanner.rivals import Wish, wishes
 
 @dataclass(frozen=True)
 class Ground:
-    """The folder that is scanned: the nearest one that holds all of what is."""
+    """The folder that is scanned: the nearest one that holds all of what is. On a `server` whoever keeps the
+    repositories decides, so that what stands above them counts, too."""
 
     folder: Path
+    server: bool = False
 
     @classmethod
     def of(cls, paths: Iterable[str | Path]) -> Ground:
@@ -60,7 +62,7 @@ class Ground:
         last = self.top or self.base
         for place in (self.folder, *self.folder.parents):
             yield place
-            if place == last:
+            if place == last and not self.server:
                 return
 
 
