@@ -30,7 +30,10 @@ settings.load_profile("unhurried")
 """No example fails for taking its time: the machine may be busy, and how fast things are is for `benchmarks/`."""
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-"""Where the tests were started in the background, Ctrl-C is ignored, and would be by every process that they start."""
+if hasattr(signal, "SIGQUIT"):
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+"""Where the tests were started in the background, the keys of a terminal are ignored, by every process that they start,
+too."""
 
 
 @pytest.fixture(scope="session", autouse=True)

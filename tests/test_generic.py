@@ -18,7 +18,7 @@ from scanner.place import Sort, sort_of, stands_in_tests
 from scanner.probe import SCORED
 
 DICE = random.SystemRandom()
-CONSONANTS, VOWELS = "bdfgklmnprtvz", "aeiou"
+CONSONANTS, VOWELS = "bdfglmnprtvz", "aeiou"
 
 
 def chosen() -> str:
