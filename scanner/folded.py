@@ -9,7 +9,6 @@ from scanner.colours import Plain
 from scanner.hidden import Hidden
 from scanner.models import MASK
 from scanner.own_keys import Key, OwnKeys
-from scanner.pattern.tree import parse, width
 
 _BREAK = re.compile(rb"\\?\r?\n(?:[ \t]{0,64}(?:[|>+] (?=[!-~]))?)")
 """Where a line was folded: a sign before the break, indentation behind it, a sign behind that."""
@@ -61,8 +60,7 @@ def _goes_on(key: Key, rest: bytes) -> bool:
     date is none, and where keys may be longer or shorter, a word is none."""
     if _DATE.match(rest):
         return False
-    least, most = width(parse(key.rule.pattern))
-    return least == most or (_DIGIT.search(rest) is not None and _LETTER.search(rest) is not None)
+    return key.rule.least == key.rule.most or (_DIGIT.search(rest) is not None and _LETTER.search(rest) is not None)
 
 
 __all__ = ["folded", "runs_out", "unfolded"]

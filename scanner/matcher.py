@@ -62,6 +62,8 @@ class Matcher:
         where it has been compiled, or where compiling it pays."""
         made = Matcher(self.rules, "bulk") if self.engine == "auto" else self
         made.sieve(compile_now=size > _WORTH_COMPILING)
+        if made is not self:
+            self.prepared += made.prepared
         return made
 
     def __getstate__(self) -> tuple[RuleSet, str]:

@@ -33,7 +33,8 @@ class Suspicion:
     @cached_property
     def wanted(self) -> Sequence[Rule]:
         """The rules that findings are reported of, save those for certain files only: see `reads`."""
-        return [rule for rule in self._selected if not rule.whole and rule not in self._apart]
+        apart = {rule.id for rule in self._apart}
+        return [rule for rule in self._selected if not rule.whole and rule.id not in apart]
 
     @cached_property
     def reaches(self) -> dict[str, int]:

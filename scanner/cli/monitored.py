@@ -21,7 +21,7 @@ _EXEC_FAILED = -1
 
 
 class Monitored:
-    """The command. `told` is a descriptor to be read when it is ready, with `changes()`; `returncode` is None until its
+    """The command. `told` is a descriptor to be read when it is ready, with `changed()`; `returncode` is None until its
     end, and then as `subprocess` has it."""
 
     def __init__(self, command: Sequence[str], terminal: Terminal, ends: Sequence[int | None]) -> None:

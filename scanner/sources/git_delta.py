@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scanner.sources.git_trim import Windows
+
 
 class DeltaError(ValueError):
     """A delta that does not follow the format, or does not fit its base."""
@@ -20,8 +22,6 @@ def _plan(command: int) -> tuple[int, int, int] | None:
 _PLANS = tuple(_plan(command) if command >= 128 else None for command in range(256))
 _MOST = 0x10000  # a copy of size 0 means so many bytes
 _NEXT = 128  # changes so near each other are told as one
-
-Windows = list[tuple[int, int]]
 
 
 def made_size(delta: bytes) -> int:
@@ -110,4 +110,4 @@ def _sparse(delta: bytes, at: int, command: int) -> tuple[int, int, int]:
     return at, values[0], values[1] or _MOST
 
 
-__all__ = ["DeltaError", "Windows", "apply_delta", "made_size"]
+__all__ = ["DeltaError", "apply_delta", "made_size"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.models import Suspect
-from scanner.sources.git_delta import DeltaError, Windows, apply_delta, made_size
+from scanner.sources.git_delta import DeltaError, apply_delta, made_size
 from scanner.sources.git_pack import KINDS, TREE, Index, OddPackError, Pack
-from scanner.sources.git_trim import lines_around
+from scanner.sources.git_trim import Windows, lines_around
 from scanner.sources.interface import NAME, Looking, Trace, Traces
 
 LIMIT = 16 * 1024 * 1024

@@ -149,4 +149,4 @@ def lines_around(changed: Windows, data: bytes) -> Windows:
     return windows
 
 
-__all__ = ["TRIM_MARGIN", "changed_windows", "common_prefix", "common_suffix", "lines_around", "widened"]
+__all__ = ["TRIM_MARGIN", "Windows", "changed_windows", "common_prefix", "common_suffix", "lines_around", "widened"]
