@@ -14,8 +14,9 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,52 @@ def test_signals_reach_the_command(name: str) -> None:
         assert process.wait(WAIT) == 9
 
 
+MASKED_THREAD = """
+import signal, sys, threading, time
+from scanner.cli.child import Child
+from scanner.masker import Masker
+
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+child = Child([sys.executable, "-c", sys.argv[1]], Masker(), Masker())
+sys.stdout.write(f"ended with {child.run()}")
+"""
+UNMASKED_COMMAND = """
+import signal, time
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_signal_that_comes_just_before_we_wait_is_not_slept_over() -> None:
+    """Another thread takes it, so the waiting call goes on undisturbed: that is what a signal just before it does."""
+    command = [sys.executable, "-c", MASKED_THREAD, UNMASKED_COMMAND]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT) == 0
+        assert process.stdout.read() == b"ended with -15"
+
+
+IGNORING = ["sh", "-c", "trap '' HUP TERM; exec \"$@\"", "sh"]
+
+
+def test_signals_that_whoever_started_us_ignores_stay_ignored() -> None:
+    command = [*IGNORING, *KEYSWEEP, "run", "--", "sh", "-c", "echo ready; read x; echo got $x; exit 6"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        process.stdin.write(b"it\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"got it\n"
+        assert process.wait(WAIT) == 6
+
+
 def test_an_interrupt_of_the_whole_group_waits_for_the_commands_last_words() -> None:
     script = "trap 'echo last words; exit 4' INT; echo ready; while :; do sleep 0.05; done"
     command = [*KEYSWEEP, "run", "--", "sh", "-c", script]
@@ -158,10 +205,11 @@ def test_what_a_command_leaves_running_holds_nobody() -> None:
 class Screen:
     """A terminal with keysweep running on it."""
 
-    def __init__(self, *command: str, rows: int = 33, columns: int = 99) -> None:
+    def __init__(self, *command: str, rows: int = 33, columns: int = 99, through: Sequence[str] = ()) -> None:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            os.execvp(sys.executable, [*KEYSWEEP, "run", "--", *command])  # noqa: S606 - no shell is meant
+            whole = [*through, *KEYSWEEP, "run", "--", *command]
+            os.execvp(whole[0], whole)  # noqa: S606 - no shell is meant
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.seen = b""
 
@@ -197,8 +245,8 @@ class Screen:
 def screens() -> Iterator[Callable[..., Screen]]:
     made: list[Screen] = []
 
-    def make(*command: str, **size: int) -> Screen:
-        made.append(Screen(*command, **size))
+    def make(*command: str, **options: Any) -> Screen:
+        made.append(Screen(*command, **options))
         return made[-1]
 
     yield make
@@ -282,6 +330,18 @@ def test_the_process_between_hands_signals_on(screens: Screens) -> None:
     os.kill(int(found.group(2)), signal.SIGTERM)
     assert screen.wait() == -signal.SIGTERM
     assert gone(int(found.group(1)))
+
+
+def test_signals_that_are_ignored_stay_so_on_a_terminal(screens: Screens) -> None:
+    screen = screens("sh", "-c", "echo pids $PPID; read x; echo got $x; exit 6", through=IGNORING)
+    found = screen.until(rb"pids (\d+)")
+    for pid in (screen.pid, int(found.group(1))):
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGHUP)
+    time.sleep(0.2)
+    screen.type(b"it\r")
+    screen.until(b"got it\r\n")
+    assert screen.wait() == 6
 
 
 def test_a_command_that_ignores_a_signal_on_a_terminal_is_waited_for(screens: Screens) -> None:

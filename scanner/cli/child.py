@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from scanner.cli.masked_stream import PATIENCE, PIECE, unwritten, write_all
 from scanner.cli.monitored import Monitored
@@ -94,19 +95,24 @@ class Child:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Ours go to the command. Ctrl-C without a pseudo-terminal reaches it by itself; we wait for its end."""
+        """Ours go to the command, but for those that whoever started us has ignored (`nohup`). Ctrl-C without a
+        pseudo-terminal reaches it by itself; we wait for its end."""
 
         def noted(number: int, frame: FrameType | None) -> None:
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._waker, bytes([number]))
+            """The interpreter has written the number before it comes here, and even when it cannot come here since it
+            is about to wait: a handler that wrote it would be heard too late."""
 
-        names = ["SIGINT", "SIGCHLD", "SIGWINCH", *_FORWARDED]
-        before = {number: signal.signal(number, noted) for number in (getattr(signal, name) for name in names)}
+        before: dict[int, Any] = {}
+        waker = signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        for number in (getattr(signal, name) for name in ("SIGINT", "SIGCHLD", "SIGWINCH", *_FORWARDED)):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, noted)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(waker)
 
     def _signalled(self) -> None:
         for number in set(os.read(self._wake, 4096)):

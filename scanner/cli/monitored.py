@@ -10,14 +10,15 @@ import contextlib
 import os
 import signal
 import struct
-from collections.abc import Sequence
-from types import FrameType
+from collections.abc import Sequence, Set
 from typing import NoReturn
 
 from scanner.cli.terminal import Terminal
 
 _REPORT = struct.Struct("=ii")
 _EXEC_FAILED = -1
+_HEARD = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})
+"""What the watching process hands on."""
 
 
 class Monitored:
@@ -66,76 +67,94 @@ class Monitored:
                 os.killpg(self.pid, number)
 
 
-def _watch(
-    command: Sequence[str], terminal: Terminal, ends: Sequence[int | None], tell: int, parent: int
-) -> NoReturn:
+def _watch(command: Sequence[str], terminal: Terminal, ends: Sequence[int | None], tell: int, parent: int) -> NoReturn:
     """The process between: never returns, whatever happens."""
     code = 1
     with contextlib.suppress(BaseException):
+        signal.set_wakeup_fd(-1)
+        ignored = {number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN}
+        heard = _HEARD - ignored
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*heard, signal.SIGCHLD})
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTOU):
+        for number in (signal.SIGTSTP, signal.SIGTTOU):
             signal.signal(number, signal.SIG_IGN)
-        for number in (signal.SIGCHLD, signal.SIGWINCH, signal.SIGUSR1, signal.SIGUSR2):
-            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # not every system keeps what nobody would handle
         terminal.controls()
         failed, fail = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _become(command, terminal, ends, fail)
+            _become(command, terminal, ends, fail, mask, ignored)
         os.close(fail)
         problem = os.read(failed, 4)
         if problem:
             os.write(tell, _REPORT.pack(_EXEC_FAILED, int.from_bytes(problem, "little")))
             os.waitpid(pid, 0)
         else:
-            _hand_on(pid)
             if os.getppid() != parent:  # gone before anybody could hear of it
                 os.kill(os.getpid(), signal.SIGHUP)
             os.write(tell, _REPORT.pack(1, pid))
-            _report(pid, terminal, ends, tell)
+            _let_go(terminal, ends)
+            _report(pid, tell, heard)
         code = 0
     os._exit(code)
 
 
-def _hand_on(pid: int) -> None:
-    """What this process is told, the command is told. When `keysweep run` is killed its end of the terminal closes, of
-    which the system tells only this process, the first of its session."""
+def _let_go(terminal: Terminal, ends: Sequence[int | None]) -> None:
+    for end in {0, 1, 2, *ends, terminal.slave, terminal.master} - {None}:
+        with contextlib.suppress(OSError):
+            os.close(end or 0)
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+
+def _report(pid: int, tell: int, heard: Set[signal.Signals]) -> None:
+    """Until the command's end. What this process is told, the command is told. When `keysweep run` is killed its end of
+    the terminal closes, of which the system tells only this process, the first of its session.
+
+    The signals are blocked and asked for one by one: none can come between a look and the wait that follows it.
+    """
+    while True:
+        number = signal.sigwait({*heard, signal.SIGCHLD})
+        if number == signal.SIGCHLD:
+            if _ended(pid, tell):
+                return
+            continue
         with contextlib.suppress(OSError):
             os.killpg(pid, number)
             if number == signal.SIGHUP:
                 os.killpg(pid, signal.SIGCONT)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, hand_on)
 
-
-def _report(pid: int, terminal: Terminal, ends: Sequence[int | None], tell: int) -> None:
-    for end in {*ends, terminal.slave, terminal.master} - {None}:
-        with contextlib.suppress(OSError):
-            os.close(end or 0)
-    for number in (0, 1, 2):
-        with contextlib.suppress(OSError):
-            os.close(number)
+def _ended(pid: int, tell: int) -> bool:
+    """Tells what became of the command since the last look."""
     while True:
-        _, status = os.waitpid(pid, os.WUNTRACED)
+        changed, status = os.waitpid(pid, os.WUNTRACED | os.WNOHANG)
+        if not changed:
+            return False
         os.write(tell, _REPORT.pack(1, status))
         if not os.WIFSTOPPED(status):
-            return
+            return True
 
 
-def _become(command: Sequence[str], terminal: Terminal, ends: Sequence[int | None], fail: int) -> NoReturn:
-    """Turns into the command; tells why not, where it cannot."""
+def _become(
+    command: Sequence[str],
+    terminal: Terminal,
+    ends: Sequence[int | None],
+    fail: int,
+    mask: Set[int],
+    ignored: Set[int],
+) -> NoReturn:
+    """Turns into the command; tells why not, where it cannot. It has the signals that we were given: `ignored` ones
+    stay so, but for those that the interpreter itself ignores."""
     try:
         os.setpgid(0, 0)
         os.tcsetpgrp(terminal.slave, os.getpid())
         for number, end in enumerate(ends):
             if end is not None:
                 os.dup2(end, number)
-        for number in range(1, signal.NSIG):
+        for number in signal.valid_signals() - (ignored - {signal.SIGPIPE, signal.SIGXFSZ}):
             with contextlib.suppress(OSError, ValueError):
                 signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.execvp(command[0], list(command))  # noqa: S606 - no shell is meant
     except OSError as error:
         os.write(fail, (error.errno or 1).to_bytes(4, "little"))
