@@ -20,7 +20,7 @@ from scanner.fakes import Fake, KeyMaker
 from scanner.matcher import Matcher
 from scanner.models import MASK, NEAR, Chunk, Finding, Origin, Parcel, Secret
 from scanner.probe import Probe
-from scanner.proof import prove
+from scanner.proof import by_chance, prove
 from scanner.rule import Example, RuleSet, load_rules
 
 RULES = load_rules()
@@ -267,6 +267,18 @@ def test_broken_promises_are_told(rules: RuleSet, matcher: Matcher) -> None:
     assert any("fires on the counterexample" in text for text in texts)
     assert any("no place for a key" in text for text in texts)
     assert any("two examples" in text for text in texts)
+
+
+def test_a_key_that_is_another_rules_by_chance_says_nothing(rules: RuleSet, matcher: Matcher) -> None:
+    maker = KeyMaker(rules.get("marketstack-access-key"), random.Random())
+    token = KeyMaker(rules.get("github-personal-access-token"), random.Random()).make()
+    assert by_chance(maker, matcher, token)
+    assert not by_chance(maker, matcher, Fake(b"0123456789abcdef" * 2, 0, 32))
+
+
+def test_a_likeness_of_more_than_a_few_keys_is_told(rules: RuleSet, matcher: Matcher) -> None:
+    maker = KeyMaker(replace(rules.get("github-personal-access-token"), id="acme-token"), random.Random())
+    assert not by_chance(maker, matcher, maker.make())
 
 
 def test_secrets_compare_by_value_and_hide() -> None:
