@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
+
+import trustme
 
 from scanner.matcher import Matcher
 from scanner.models import Chunk, Finding, Origin, Validity
@@ -17,13 +24,20 @@ from scanner.verifier import Verifier
 from scanner.verify_settings import Override, VerifySettings
 
 
+def passwords(number: int) -> list[str]:
+    """So many passwords, each another, made for this run."""
+    return [f"Gr3en{drawn}Hats" for drawn in random.sample(range(10**6, 10**7), number)]
+
+
 def found_in(matcher: Matcher, url: str) -> Finding:
-    """The one database URL in a line."""
-    found = matcher.find(Chunk(f"DATABASE_URL={url}\n".encode(), Origin(".env")))
+    """The database URL, which does not stand alone in its file."""
+    (other,) = passwords(1)
+    text = f"DATABASE_URL={url}\nOTHER={url.partition(':')[0]}://other:{other}@other.widgets.net/x\n"
+    found = matcher.find(Chunk(text.encode(), Origin(".env")))
     return next(one for one in found if one.rule_id.startswith("database-"))
 
 
-def ask(rules: RuleSet, finding: Finding, address: str, ca_bundle: str = "", timeout: float = 5.0) -> Validity:
+def ask(rules: RuleSet, finding: Finding, address: str, ca_bundle: str = "", timeout: float = 30.0) -> Validity:
     """What comes of a login at this address, which is on this machine."""
     override = Override(parts={"address": address} if address else {}, per_minute=60_000)
     chosen = VerifySettings(
@@ -39,33 +53,64 @@ def said(validity: Validity) -> str:
     return f"{validity.status}/{validity.reason}"
 
 
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody has now."""
-    with contextlib.ExitStack() as stack:
-        listening = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [int(one.getsockname()[1]) for one in listening]
+@contextlib.contextmanager
+def folder_with_certificates(database: str) -> Iterator[Path]:
+    """A new folder with `authority.pem`, and with `cert.pem` and `key.pem` that it has signed for localhost. It has a
+    short path, for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix=f"keysweep-{database}-"))
+    try:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost")
+        authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+        certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+        certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+        (folder / "key.pem").chmod(0o600)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], port: int, hello: bytes = b"", **options: Any) -> Iterator[None]:
-    """A server for a while, from when it takes connections on the port (and answers to `hello`). Fails with its own
-    words when it ends instead."""
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-    try:
-        for _ in range(600):
-            if _answers(port, hello):
-                break
-            assert server.poll() is None, server.stdout.read().decode() if server.stdout else ""
-            time.sleep(0.1)
-        else:
-            raise AssertionError("the server took more than a minute to start")
-        yield
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
+def free_ports(number: int) -> Iterator[list[int]]:
+    """Ports for servers that are started meanwhile. Linux gives a port that is bound but not listened on to nobody who
+    does not ask for it by its number; elsewhere such a port would be refused to the server, too, and is let go."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for one in held:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", 0))
+        ports = [int(one.getsockname()[1]) for one in held]
+        if sys.platform != "linux":
+            stack.close()
+        yield ports
 
 
-def _answers(port: int, hello: bytes) -> bool:
+@contextlib.contextmanager
+def running(command: Sequence[str], is_up: Callable[[], bool], **options: Any) -> Iterator[None]:
+    """A server for a while, from when it is up. Fails with its own words when it ends instead."""
+    with tempfile.TemporaryFile() as words:
+        server = subprocess.Popen(command, stdout=words, stderr=subprocess.STDOUT, **options)
+        try:
+            for _ in range(1200):
+                if is_up():
+                    break
+                assert server.poll() is None, _all_of(words)
+                time.sleep(0.1)
+            else:
+                raise AssertionError(f"the server took more than two minutes to start: {_all_of(words)}")
+            yield
+        finally:
+            server.terminate()
+            server.wait(120)
+
+
+def _all_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def answers(port: int, hello: bytes = b"") -> bool:
+    """Whether a server takes connections on the port, and answers to this."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(hello)

@@ -26,9 +26,9 @@ from scanner.verify_handlers import bson
 from scanner.verify_handlers.login import Wire
 from scanner.verify_handlers.scram import Scram, ScramError
 from scanner.verify_settings import Override, VerifySettings
-from tests.database_logins import ask, exactly, found_in, said, speaking
+from tests.database_logins import ask, exactly, found_in, passwords, said, speaking
 
-RIGHT, WRONG = (f"Gr3en{number}Hats" for number in random.sample(range(10**6, 10**7), 2))
+RIGHT, WRONG = passwords(2)
 
 Talk = Callable[[socket.socket], None]
 

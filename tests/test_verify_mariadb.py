@@ -6,23 +6,19 @@ Left out where there is none, unless CI_DATABASES says that there must be one.
 from __future__ import annotations
 
 import getpass
-import random
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import pytest
-import trustme
 
 from scanner.matcher import Matcher
 from scanner.rule import RuleSet
 from tests import databases
-from tests.database_logins import ask, found_in, free_ports, running, said
+from tests.database_logins import answers, ask, folder_with_certificates, found_in, free_ports, passwords, running, said
 
-RIGHT, WRONG = (f"Gr3en{number}Hats" for number in random.sample(range(10**6, 10**7), 2))
+RIGHT, WRONG = passwords(2)
 
 USERS = f"""
 CREATE USER app@'%' IDENTIFIED BY '{RIGHT}';
@@ -44,31 +40,20 @@ class Server:
 def server() -> Iterator[Server]:
     program = databases.mariadb()
     assert program is not None, "CI_DATABASES says that MariaDB is here, and it is not"
-    folder = Path(tempfile.mkdtemp(prefix="keysweep-mariadb-"))
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    (folder / "users.sql").write_text(USERS.strip() + "\n", encoding="utf-8")
-    maker = [str(databases.program("mariadb-install-db")), "--no-defaults", f"--datadir={folder / 'data'}"]
-    as_us = f"--user={getpass.getuser()}"
-    done = subprocess.run(
-        [*maker, as_us, "--skip-test-db", "--auth-root-authentication-method=normal"], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (port,) = free_ports(1)
-    command = [
-        str(program), "--no-defaults", as_us, f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}",
-        f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve", f"--init-file={folder / 'users.sql'}",
-        f"--ssl-cert={folder / 'cert.pem'}", f"--ssl-key={folder / 'key.pem'}", "--character-set-server=utf8mb4",
-        "--innodb-flush-log-at-trx-commit=0",
-    ]  # fmt: skip
-    try:
-        with running(command, port):
+    with folder_with_certificates("mariadb") as folder, free_ports(1) as (port,):
+        data, as_us = f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"
+        maker = [str(databases.program("mariadb-install-db")), "--no-defaults", data, as_us, "--skip-test-db"]
+        done = subprocess.run([*maker, "--auth-root-authentication-method=normal"], capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "users.sql").write_text(USERS.strip() + "\n", encoding="utf-8")
+        command = [
+            str(program), "--no-defaults", as_us, data, f"--socket={folder / 'socket'}", f"--port={port}",
+            "--bind-address=127.0.0.1", "--skip-name-resolve", f"--init-file={folder / 'users.sql'}",
+            f"--ssl-cert={folder / 'cert.pem'}", f"--ssl-key={folder / 'key.pem'}", "--character-set-server=utf8mb4",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]  # fmt: skip
+        with running(command, partial(answers, port)):
             yield Server(port, str(folder / "authority.pem"))
-    finally:
-        shutil.rmtree(folder)
 
 
 # (what, user and password, what is behind the port, verdict)

@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import os
 import pwd
-import random
-import shutil
 import socket
 import subprocess
-import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pytest
-import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.matcher import Matcher
-from scanner.models import Chunk, Finding, Origin, Validity
 from scanner.rule import RuleSet
 from scanner.verifier import Verifier
 from scanner.verify_settings import Override, VerifySettings
+from tests.database_logins import (
+    ask,
+    folder_with_certificates,
+    found_in,
+    free_ports,
+    passwords,
+    running,
+    said,
+    speaking,
+)
 from tests.postgresql import binaries
 
-RIGHT, WRONG = (f"Gr3en{number}Hats" for number in random.sample(range(10**6, 10**7), 2))
+RIGHT, WRONG = passwords(2)
 
 ROLES = f"""
 SET password_encryption = 'scram-sha-256';
@@ -58,90 +61,41 @@ host    all all    127.0.0.1/32       scram-sha-256
 
 
 @dataclass(frozen=True)
-class Database:
+class Server:
     port: int
-    authority: Path
+    authority: str
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
+def server() -> Iterator[Server]:
     """A server of its own, with TLS for `localhost`, in a folder of its own."""
     found = binaries()
     assert found is not None, "CI_DATABASES says that PostgreSQL is here, and it is not"
     owner = pwd.getpwnam("postgres") if os.getuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="keysweep-pg-"))
-    data, authority = folder / "data", trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    (folder / "key.pem").chmod(0o600)
-    if owner is not None:
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+    with folder_with_certificates("pg") as folder, free_ports(1) as (port,):
+        if owner is not None:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner is not None else {}
 
-    def run(*command: str, text: str = "") -> None:
-        done = subprocess.run(command, input=text, text=True, capture_output=True, check=False, **as_owner)
-        assert done.returncode == 0, done.stderr
+        def run(*command: str, text: str = "") -> subprocess.CompletedProcess[str]:
+            options: dict[str, Any] = {"cwd": folder, **as_owner}
+            return subprocess.run(command, input=text, text=True, capture_output=True, check=False, **options)
 
-    as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner is not None else {}
-    as_owner["cwd"] = str(folder)
-    run(str(found / "initdb"), "-D", str(data), "-U", "root_of_all", "--auth=trust", "-E", "UTF8", "--locale=C")
-    (data / "pg_hba.conf").write_text(RIGHTS)
-    port = free_port()
-    options = {
-        "listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": str(folder), "ssl": "on",
-        "ssl_cert_file": str(folder / "cert.pem"), "ssl_key_file": str(folder / "key.pem"), "fsync": "off",
-    }  # fmt: skip
-    command = [str(found / "postgres"), "-D", str(data)]
-    command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **as_owner)
-    try:
+        made = run(str(found / "initdb"), "-D", "data", "-U", "root_of_all", "--auth=trust", "-E", "UTF8", "--locale=C")
+        assert made.returncode == 0, made.stderr
+        (folder / "data/pg_hba.conf").write_text(RIGHTS)
+        options = {
+            "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "ssl": "on",
+            "ssl_cert_file": folder / "cert.pem", "ssl_key_file": folder / "key.pem", "fsync": "off",
+        }  # fmt: skip
+        command = [str(found / "postgres"), "-D", "data"]
+        command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         sql = [str(found / "psql"), "-h", str(folder), "-p", str(port), "-U", "root_of_all", "-v", "ON_ERROR_STOP=1"]
-        wait_for(server, sql, as_owner)
-        run(*sql, "-q", "postgres", text=ROLES)
-        yield Database(port, folder / "authority.pem")
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
-        shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
-def wait_for(server: subprocess.Popen[bytes], sql: list[str], as_owner: dict[str, object]) -> None:
-    """Until it takes connections; fails with its own words when it ends instead."""
-    for _ in range(300):
-        asked = subprocess.run([*sql, "-c", "SELECT 1", "postgres"], capture_output=True, check=False, **as_owner)  # type: ignore[call-overload]
-        if asked.returncode == 0:
-            return
-        if server.poll() is not None:
-            raise AssertionError((server.stderr.read() if server.stderr else b"").decode())
-        time.sleep(0.1)
-    raise AssertionError("PostgreSQL took more than half a minute to start")
-
-
-def found_in(matcher: Matcher, url: str) -> Finding:
-    text = f"DATABASE_URL={url}\nOTHER=postgres://other:{WRONG}@other.widgets.net/x\n"
-    chunk = Chunk(text.encode(), Origin(".env"))
-    return next(one for one in matcher.find(chunk) if one.rule_id == "database-postgresql-url")
-
-
-def ask(
-    rules: RuleSet, finding: Finding, address: str, ca_bundle: str = "", hosts: tuple[str, ...] = ()
-) -> Validity:
-    override = Override(parts={"address": address} if address else {}, hosts=hosts, per_minute=60_000)
-    chosen = VerifySettings(providers={"database": override}, allow_loopback=True, ca_bundle=ca_bundle, attempts=1)
-    with Verifier(rules, chosen) as verifier:
-        (found,) = verifier.finish([finding])
-    return found.validity
-
-
-def said(validity: Validity) -> str:
-    return f"{validity.status}/{validity.reason}"
+        with running(command, lambda: run(*sql, "-c", "SELECT 1", "postgres").returncode == 0, cwd=folder, **as_owner):
+            roles = run(*sql, "-q", "postgres", text=ROLES)
+            assert roles.returncode == 0, roles.stderr
+            yield Server(port, str(folder / "authority.pem"))
 
 
 # (what, user and password as the URL writes them, what is behind the port, verdict)
@@ -166,22 +120,22 @@ LOGINS = [
 
 @pytest.mark.parametrize(("what", "who", "behind", "verdict"), LOGINS, ids=[one[0] for one in LOGINS])
 def test_a_login(
-    what: str, who: str, behind: str, verdict: str, rules: RuleSet, matcher: Matcher, database: Database
+    what: str, who: str, behind: str, verdict: str, rules: RuleSet, matcher: Matcher, server: Server
 ) -> None:
     finding = found_in(matcher, f"postgres://{who}@db.widgets.net{behind}")
-    validity = ask(rules, finding, f"localhost:{database.port}{behind}", str(database.authority))
+    validity = ask(rules, finding, f"localhost:{server.port}{behind}", server.authority)
     assert said(validity) == verdict
-    assert validity.endpoint == f"postgresql://localhost:{database.port}"
+    assert validity.endpoint == f"postgresql://localhost:{server.port}"
     assert who.partition(":")[2] not in repr(validity)
 
 
 def test_a_certificate_of_nobody_we_know_costs_the_secrecy_of_the_line_and_not_of_the_password(
-    rules: RuleSet, matcher: Matcher, database: Database
+    rules: RuleSet, matcher: Matcher, server: Server
 ) -> None:
     by_proof = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net/postgres")
-    assert said(ask(rules, by_proof, f"localhost:{database.port}/postgres")) == "active/accepted"
+    assert said(ask(rules, by_proof, f"localhost:{server.port}/postgres")) == "active/accepted"
     by_telling = found_in(matcher, f"postgres://told:{RIGHT}@db.widgets.net/postgres")
-    assert said(ask(rules, by_telling, f"localhost:{database.port}/postgres")) == "unknown/no-check"
+    assert said(ask(rules, by_telling, f"localhost:{server.port}/postgres")) == "unknown/no-check"
 
 
 def test_a_host_that_only_a_file_names_is_not_reached(rules: RuleSet, matcher: Matcher) -> None:
@@ -195,9 +149,9 @@ def test_a_host_that_only_a_file_names_is_not_reached(rules: RuleSet, matcher: M
     assert target.endpoint == "postgresql://db.widgets.net:5432"
 
 
-def test_a_private_address_is_not_reached(rules: RuleSet, matcher: Matcher, database: Database) -> None:
+def test_a_private_address_is_not_reached(rules: RuleSet, matcher: Matcher, server: Server) -> None:
     finding = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net/postgres")
-    override = Override(parts={"address": f"localhost:{database.port}/postgres"})
+    override = Override(parts={"address": f"localhost:{server.port}/postgres"})
     with Verifier(rules, VerifySettings(providers={"database": override}, attempts=1)) as verifier:
         (found,) = verifier.finish([finding])
     assert said(found.validity) == "unknown/refused-address"
@@ -210,28 +164,13 @@ def test_a_private_address_is_not_reached(rules: RuleSet, matcher: Matcher, data
 )
 def test_no_server_makes_a_login_of_noise(data: bytes, begin: bytes, rules: RuleSet, matcher: Matcher) -> None:
     finding = found_in(matcher, f"postgres://scram:{RIGHT}@db.widgets.net/postgres")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        speaker = threading.Thread(target=speak, args=(listening, begin + data), daemon=True)
-        speaker.start()
-        validity = ask(rules, finding, f"localhost:{listening.getsockname()[1]}/postgres")
-        listening.shutdown(socket.SHUT_RDWR)  # whoever waits for callers stops
-    speaker.join()
+
+    def say(caller: socket.socket) -> None:
+        caller.sendall(begin + data)
+        caller.shutdown(socket.SHUT_WR)
+        while caller.recv(4096):
+            pass
+
+    with speaking(say) as port:
+        validity = ask(rules, finding, f"localhost:{port}/postgres")
     assert validity.status != "active"
-
-
-def speak(listening: socket.socket, data: bytes) -> None:
-    """Says the same to everybody who comes, and hangs up."""
-    while True:
-        try:
-            caller, _ = listening.accept()
-        except OSError:
-            return
-        with caller:
-            caller.settimeout(1)
-            try:
-                caller.sendall(data)
-                caller.shutdown(socket.SHUT_WR)
-                while caller.recv(4096):
-                    pass
-            except OSError:
-                continue

@@ -5,22 +5,20 @@ Left out where there is none, unless CI_DATABASES says that there must be one.
 
 from __future__ import annotations
 
-import random
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
-import trustme
 
 from scanner.matcher import Matcher
 from scanner.rule import RuleSet
 from tests import databases
-from tests.database_logins import ask, found_in, free_ports, running, said
+from tests.database_logins import answers, ask, folder_with_certificates, found_in, free_ports, passwords, running, said
 
-RIGHT, WRONG, OWN = (f"Gr3en{number}Hats" for number in random.sample(range(10**6, 10**7), 3))
+RIGHT, WRONG, OWN = passwords(3)
+PING = b"PING\r\n"
 
 USERS = f"""
 user default on >{OWN} ~* &* +@all
@@ -42,25 +40,16 @@ class Server:
 def server() -> Iterator[Server]:
     program = databases.redis()
     assert program is not None, "CI_DATABASES says that Redis is here, and it is not"
-    folder = Path(tempfile.mkdtemp(prefix="keysweep-redis-"))
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    (folder / "users.acl").write_text(USERS)
-    plain, tls = free_ports(2)
-    options = {
-        "port": plain, "tls-port": tls, "tls-cert-file": folder / "cert.pem", "tls-key-file": folder / "key.pem",
-        "tls-ca-cert-file": folder / "authority.pem", "tls-auth-clients": "no", "aclfile": folder / "users.acl",
-        "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no",
-    }  # fmt: skip
-    command = [str(program), *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
-    try:
-        with running(command, plain, b"PING\r\n"):
+    with folder_with_certificates("redis") as folder, free_ports(2) as (plain, tls):
+        (folder / "users.acl").write_text(USERS)
+        options = {
+            "port": plain, "tls-port": tls, "tls-cert-file": folder / "cert.pem", "tls-key-file": folder / "key.pem",
+            "tls-ca-cert-file": folder / "authority.pem", "tls-auth-clients": "no", "aclfile": folder / "users.acl",
+            "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no",
+        }  # fmt: skip
+        command = [str(program), *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+        with running(command, partial(answers, plain, PING)):
             yield Server(plain, tls, str(folder / "authority.pem"))
-    finally:
-        shutil.rmtree(folder)
 
 
 # (what, scheme, user and password, verdict)
@@ -101,8 +90,9 @@ def test_a_certificate_of_nobody_we_know_gets_no_password(rules: RuleSet, matche
 
 
 def test_a_server_without_a_password(rules: RuleSet, matcher: Matcher, tmp_path: Path) -> None:
-    (port,) = free_ports(1)
     program = str(databases.redis())
-    with running([program, "--port", str(port), "--dir", str(tmp_path), "--save", ""], port, b"PING\r\n"):
-        finding = found_in(matcher, f"redis://:{RIGHT}@cache.widgets.net:6379/0")
-        assert said(ask(rules, finding, f"localhost:{port}/0")) == "unknown/accepts-anything"
+    with free_ports(1) as (port,):
+        command = [program, "--port", str(port), "--dir", str(tmp_path), "--save", ""]
+        with running(command, partial(answers, port, PING)):
+            finding = found_in(matcher, f"redis://:{RIGHT}@cache.widgets.net:6379/0")
+            assert said(ask(rules, finding, f"localhost:{port}/0")) == "unknown/accepts-anything"
