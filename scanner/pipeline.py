@@ -5,26 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from scanner.errors import KeysweepError, SourceError
-from scanner.models import (
-    MASK,
-    Chunk,
-    CommitRef,
-    Finding,
-    History,
-    Kind,
-    Note,
-    Origin,
-    Parcel,
-    ScanResult,
-    Skipped,
-    Stats,
-    merge,
-)
+from scanner.models import Chunk, Finding, Kind, Note, Origin, Parcel, ScanResult, Skipped, Stats, merge
 from scanner.parts import absorb
+from scanner.scrub import scrub
 from scanner.sources.interface import Siftable, Sifting, Source, Weighed
 
 if TYPE_CHECKING:
@@ -91,49 +78,7 @@ def scan(
         _run(source, matcher, jobs, executor, gathered, memory)
     except KeyboardInterrupt:
         gathered.interrupted()
-    return scrub(_located(source, absorb(gathered.result())), matcher)
-
-
-def scrub(result: ScanResult, matcher: Matching) -> ScanResult:
-    """Masks every text of a result that people will see: names of files, refs, variables and authors can hold
-    keys themselves. What is shown of a match is masked where it is made."""
-
-    @cache
-    def mask(text: str) -> str:
-        try:
-            return matcher.mask(text) if text else text
-        except Exception:  # a matcher that fails must not be the reason that a key is shown
-            return MASK
-
-    return merge(
-        [
-            ScanResult(
-                findings=tuple(_scrub_finding(found, mask) for found in result.findings),
-                skipped=tuple(Skipped(mask(item.what), mask(item.reason)) for item in result.skipped),
-                stats=result.stats,
-                notes=tuple(mask(note) for note in result.notes),
-            )
-        ]
-    )
-
-
-def _scrub_finding(found: Finding, mask: Callable[[str], str]) -> Finding:
-    return replace(
-        found,
-        location=replace(found.location, path=mask(found.location.path)),
-        origin=replace(found.origin, path=mask(found.origin.path)),
-        variable=mask(found.variable),
-        allow=found.allow and replace(found.allow, reason=mask(found.allow.reason)),
-        record=found.record and replace(found.record, field=mask(found.record.field)),
-        history=found.history and _scrub_history(found.history, mask),
-    )
-
-
-def _scrub_history(history: History, mask: Callable[[str], str]) -> History:
-    def commit(ref: CommitRef | None) -> CommitRef | None:
-        return ref and replace(ref, author=mask(ref.author), email=mask(ref.email))
-
-    return replace(history, introduced=commit(history.introduced), removed=commit(history.removed))
+    return scrub(_located(source, absorb(gathered.result())), matcher.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,4 +369,4 @@ def _located(source: Source, result: ScanResult) -> ScanResult:
     return merge([result, ScanResult(skipped=(Skipped("who brought the keys in, and when", reason),))])
 
 
-__all__ = ["INTERRUPTED", "SMALL", "Found", "Matching", "Progress", "scan", "scrub"]
+__all__ = ["INTERRUPTED", "SMALL", "Found", "Matching", "Progress", "scan"]

@@ -36,7 +36,8 @@ from scanner.models import (
     Skipped,
     Stats,
 )
-from scanner.pipeline import scan, scrub
+from scanner.pipeline import scan
+from scanner.scrub import scrub
 from scanner.sources.files import Files
 from scanner.sources.interface import Source
 
@@ -385,14 +386,14 @@ def test_no_text_of_a_result_shows_a_key() -> None:
         notes=(f"note {key}",),
         stats=Stats(1, 2, 3),
     )
-    masked = scrub(result, StandIn())
+    masked = scrub(result, StandIn().mask)
     assert key[4:] not in repr(masked)
     assert masked.findings[0].location.path == f"dir/KEY-{MASK}.txt"
     assert masked.findings[0].origin == Origin(f"refs/heads/KEY-{MASK}", Kind.REF_NAME)
     assert masked.skipped == (Skipped(f"a/KEY-{MASK}", f"link to KEY-{MASK}"),)
     assert masked.notes == (f"note KEY-{MASK}",)
     assert masked.stats == result.stats
-    assert scrub(masked, StandIn()) == masked
+    assert scrub(masked, StandIn().mask) == masked
 
 
 def test_a_mask_that_fails_shows_nothing() -> None:
@@ -401,7 +402,7 @@ def test_a_mask_that_fails_shows_nothing() -> None:
             raise ValueError(text)
 
     key = fresh_key().decode()
-    assert key[4:] not in repr(scrub(ScanResult(findings=(full_finding(key),), notes=(key,)), Failing()))
+    assert key[4:] not in repr(scrub(ScanResult(findings=(full_finding(key),), notes=(key,)), Failing().mask))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from scanner.cli.session import Session
 from scanner.cli.settings import Ground
 from scanner.errors import UsageError
 from scanner.models import Chunk, Finding, Origin, ScanResult, Skipped
-from scanner.pipeline import scrub
 from scanner.policy import Exit, decide
 from scanner.reports.text_safety import printable
+from scanner.scrub import scrub
 
 _PAUSE = 0.2
 _IDLE = 5  # pauses without news, after which the beginning of a line is looked at, too
@@ -118,7 +118,7 @@ class _Watch:
         if not findings:
             return
         session = self._session
-        result = scrub(ScanResult(findings), session.matcher)
+        result = scrub(ScanResult(findings), session.matcher.mask)
         decision = decide(result, session.config.policy(whole=False), today=datetime.now(UTC).date())
         self._failing += len(decision.failing)
         for finding in decision.findings:
