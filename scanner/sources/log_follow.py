@@ -29,7 +29,7 @@ _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) 
 
 
 class Followed:
-    """One log that is followed by its name, from its end, or with `whole` from its beginning.
+    """One log that is followed by its name, from its end at this moment, or with `whole` from its beginning.
 
     A file that takes its place (rotation) is read from its beginning, and the old one for a while longer; one that is
     cut short is read from its beginning again. A file that is not there is waited for, which is told once.
@@ -43,11 +43,14 @@ class Followed:
         self._files = 0
         self._begun = time.time()
         self._known: set[tuple[int, int]] = set()
+        self._told = list(self._open())
 
     def news(self, *, idle: bool = False) -> Iterator[Chunk | Skipped]:
         """What has come since the last call, in whole lines; with `idle` (nothing came for a while) the beginning of a
         line or of a block, too. Each content in chunks of its own, with what stands before it as context; the number of
         the file (the first, the one that took its place, ...) is the origin's `object_id`."""
+        yield from self._told
+        self._told = []
         for _, tail in self._leaving:
             yield from tail.news(idle=idle)
         while self._leaving and self._leaving[0][0] < self._clock():
@@ -55,13 +58,12 @@ class Followed:
             yield from tail.news(idle=True)
             tail.close()
         if self._tail is None:
-            yield from self._open()
+            yield from self._reopen(idle)
         if self._tail is not None:
             yield from self._tail.news(idle=idle)
             if self._tail.left(self.path):
                 self._leaving.append((self._clock() + LEAVING, self._tail))
                 self._tail, self._whole = None, True
-                self._leaving += [(self._clock() + LEAVING, tail) for tail in self._missed()]
                 yield from self.news(idle=idle)
 
     def close(self) -> None:
@@ -69,6 +71,16 @@ class Followed:
         for tail in (*(tail for _, tail in self._leaving), *([self._tail] if self._tail else [])):
             tail.close()
         self._leaving, self._tail = [], None
+
+    def _reopen(self, idle: bool) -> Iterator[Chunk | Skipped]:
+        """Opens what has the name now. What was missed is looked for afterwards: no file can come and go between."""
+        had_one = self._files > 0
+        yield from self._open()
+        if self._tail is not None and had_one:
+            missed = list(self._missed())
+            self._leaving += [(self._clock() + LEAVING, tail) for tail in missed]
+            for tail in missed:
+                yield from tail.news(idle=idle)
 
     def _open(self) -> Iterator[Skipped]:
         try:
