@@ -24,6 +24,7 @@ from scanner.hidden import Hidden, simple
 from scanner.known_secrets import GIVEN, from_environment, worth
 from scanner.look import Event, Look, Place
 from scanner.mask_report import Report
+from scanner.models import MASK
 from scanner.own_keys import Key, blanked
 from scanner.rule import RuleSet, load_rules
 from scanner.stretch import LOOK_BACK, Stretches
@@ -37,6 +38,9 @@ CONTEXT = 64 * 1024
 
 PROMPT = 8 * 1024
 """The beginning of a line that is longer than this is not shown before its end."""
+
+NESTED = 2
+"""So often a text is masked in the middle of another one."""
 
 _BLOCK = 1 << 20
 OUTSIDE, HEAD = -1, -2
@@ -310,32 +314,48 @@ def known(secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | 
 
 
 class TextMasker:
-    """Masks texts one by one, for any number of threads. Made ready at its first use."""
+    """Masks texts one by one, for any number of threads. Made ready at its first use.
+
+    A signal's handler, or an object that is thrown away, may log in the middle of a text, and would wait for itself in
+    vain. So a thread enters again, up to NESTED times, each with a state of its own; then a text is hidden as a whole.
+    """
 
     def __init__(self, secrets: Iterable[str | bytes] = (), environment: Mapping[str, str] | None = None) -> None:
         self._known = known(secrets, environment)
-        self._stretches: Stretches | None = None
-        self._lock = threading.Lock()
+        self._ready: dict[int, Stretches] = {}
+        self._inside = 0
+        self._lock = threading.RLock()
         _text_maskers.add(self)
 
     def __call__(self, text: AnyStr) -> AnyStr:
         """The text with every secret in it masked; the same object when there is none."""
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         with self._lock:
-            if self._stretches is None:
-                self._stretches = Stretches(load_rules(), "auto", self._known)
-            if self._stretches.dull(data):
-                return text
-            masker = Masker(stretches=self._stretches)
-            out = masker.feed(data) + masker.flush()
+            inside = self._inside
+            try:
+                self._inside = inside + 1
+                out = self._masked(data, inside) if inside <= NESTED else MASK.encode()
+            finally:
+                self._inside = inside
         if out == data:
             return text
         return _text(out) if isinstance(text, str) else out
 
+    def _masked(self, data: bytes, inside: int) -> bytes:
+        stretches = self._ready.get(inside)
+        if stretches is None:
+            stretches = self._ready[inside] = Stretches(load_rules(), "aho" if inside else "auto", self._known)
+        if stretches.dull(data):
+            return data
+        masker = Masker(stretches=stretches)
+        return masker.feed(data) + masker.flush()
+
     def after_fork(self) -> None:
         """The lock may have been held by a thread that is not here any more, in the middle of its work."""
-        if self._lock.locked():
-            self._lock, self._stretches = threading.Lock(), None
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._lock, self._ready, self._inside = threading.RLock(), {}, 0
 
 
 def _text(data: bytes) -> str:
@@ -368,4 +388,4 @@ def mask(text: AnyStr) -> AnyStr:
     return _shared()(text)
 
 
-__all__ = ["CONTEXT", "LONGEST", "PROMPT", "Masker", "TextMasker", "known", "mask"]
+__all__ = ["CONTEXT", "LONGEST", "NESTED", "PROMPT", "Masker", "TextMasker", "known", "mask"]

@@ -54,13 +54,15 @@ class Stretches:
 
     @cached_property
     def _prefilter(self) -> Callable[[bytes, int, int], Iterable[tuple[int, int]]]:
+        own_keys: list[OwnKeys | None] = []
+        rest: list[Owners] = []
         for owners in self._owners:
             own = [owner for owner in owners if own_format(*owner)]
-            self._own.append(OwnKeys(tuple(own)) if own else None)
-            self._rest.append(tuple(owner for owner in owners if owner not in own) if own else owners)
-        starters = [((probe, Keyword(text.decode(), 0, 0)),) for text, probe in self._starters]
-        self._rest += starters
-        self._own += [None] * len(starters)
+            own_keys.append(OwnKeys(tuple(own)) if own else None)
+            rest.append(tuple(owner for owner in owners if owner not in own) if own else owners)
+        starters: list[Owners] = [((probe, Keyword(text.decode(), 0, 0)),) for text, probe in self._starters]
+        self._rest = rest + starters  # at once: Ctrl-C in here leaves nothing half made
+        self._own = own_keys + [None] * len(starters)
         return prefilter([*self._texts, *(text for text, _ in self._starters)], self._engine).hits
 
     # --- where to look ---

@@ -25,6 +25,11 @@ class MaskingProcessor:
         try:
             for name, value in list(event.items()):
                 event[name] = self._filter.masked(value, "" if name == "event" else name)
+            names = [(name, self._filter.masked(name)) for name in event]
+            if any(new is not old for old, new in names):
+                pairs = [(new, event[old]) for old, new in names]
+                event.clear()
+                event.update(pairs)
         except Exception:
             level = {name: event[name] for name in ("level", "timestamp") if name in event}
             event.clear()

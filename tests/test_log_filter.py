@@ -13,6 +13,8 @@ import multiprocessing.connection
 import os
 import pickle
 import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -65,7 +67,7 @@ class Account:
 
 def test_the_message_and_its_arguments(log: logging.Logger, out: io.StringIO, key: str) -> None:
     log.info("token=%s for %d", key, 7)
-    log.info("as mapping: %(token)s", {"token": key})
+    log.info("as mapping: %(value)s", {"value": key})
     log.info(f"put in: {key}")
     log.info(Account(key))
     log.info("an object: %s", Account(key))
@@ -146,6 +148,104 @@ def test_a_record_that_cannot_be_masked_is_hidden(log: logging.Logger, out: io.S
 
     log.info("see %s", "this", extra={"extra": [Broken(), key]})
     assert out.getvalue() == f"INFO {HIDDEN} {MASK}\n"
+
+
+def test_what_is_called_a_password_is_hidden_beside_a_key_too(log: logging.Logger, out: io.StringIO, key: str) -> None:
+    log.info("%(note)s for %(password)s", {"note": key, "password": "plain-words"})
+    log.info({"note": key, "password": "plain-words"})
+    assert out.getvalue() == (
+        f"INFO ghp_{MASK} for {MASK} \nINFO {{'note': 'ghp_{MASK}', 'password': '{MASK}'}} \n"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [bytearray(b"plain-words"), memoryview(b"plain"), Account("words"), 48151623, {b"token": b"plain-words"}]
+)
+def test_a_password_is_hidden_whatever_its_type(value: object) -> None:
+    hidden = MaskingFilter(environment={}).masked(value, "" if isinstance(value, dict) else "password")
+    assert hidden in (MASK, {b"token": MASK.encode()})
+
+
+def test_numbers_that_count_tokens_stay() -> None:
+    counts = {"max_tokens": 4096, "tokens": 12, "password": None, "api_key": False, "rate": 0.5}
+    assert MaskingFilter(environment={}).masked(counts) is counts
+
+
+def test_frozen_sets_stay_what_they_are(key: str) -> None:
+    fields = {frozenset([key]): {frozenset([key, "a"])}}
+    hidden = f"ghp_{MASK}"
+    assert MaskingFilter(environment={}).masked(fields) == {frozenset([hidden]): {frozenset([hidden, "a"])}}
+
+
+def _fields(record: logging.LogRecord) -> str:
+    MaskingFilter(environment={}).filter(record)
+    return repr(vars(record))
+
+
+def test_names_and_what_an_earlier_handler_left_in_a_record(key: str) -> None:
+    record = logging.LogRecord(f"client.{key}", logging.INFO, f"/{key}/a.py", 1, "with %s", (key,), None)
+    record.threadName = record.taskName = f"job {key}"
+    logging.Formatter().format(record)  # as a handler without a filter does
+    assert key in record.message
+    assert key[4:] not in _fields(record)
+
+
+def test_a_key_that_the_template_takes_for_a_format(key: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "/a.py", 1, f"100% {key}", (3,), None)
+    assert key[4:] in record.getMessage()
+    assert key[4:] not in _fields(record)
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        return "nothing to see"
+
+
+def test_exceptions_whose_arguments_only_show_a_secret(key: str) -> None:
+    try:
+        try:
+            raise ExceptionGroup("many", [ValueError(n) for n in range(20)] + [SilentError(key)])
+        except ExceptionGroup as error:
+            raise ValueError("later") from error
+    except ValueError:
+        record = logging.LogRecord("x", logging.INFO, "/a.py", 1, "failed", (), sys.exc_info())
+    assert key[4:] not in _fields(record)
+    assert record.exc_info is None
+    assert "later" in str(record.exc_text)
+
+
+def test_a_signal_that_logs_in_the_middle_of_a_record(key: str) -> None:
+    """Run in a process of its own, which would wait for itself without end."""
+    code = f"""if True:
+        import io, logging, signal, scanner, gc, time
+        out = io.StringIO()
+        handler = logging.StreamHandler(out)
+        handler.addFilter(scanner.MaskingFilter(environment={{}}))
+        log = logging.Logger("x")
+        log.addHandler(handler)
+        told = []
+        def tell(*_):
+            told.append(1)
+            log.warning("stopping with %s", KEY)
+        class Thrown:
+            def __init__(self):
+                self.itself = self
+            def __del__(self):
+                tell()
+        KEY = {key!r}
+        log.info(KEY)
+        gc.set_threshold(50)
+        signal.signal(signal.SIGALRM, tell)
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        while len(told) < 400:
+            log.info("authorization: Bearer %s", KEY + "\\n" * 20)
+            Thrown()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert KEY[4:] not in out.getvalue()
+        print(out.getvalue().count("stopping with ghp_") > 100)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_a_logger_masks_for_all_its_handlers(key: str) -> None:
@@ -260,6 +360,11 @@ def test_the_processor_masks_an_event(key: str) -> None:
     assert MaskingProcessor(environment={})(None, "info", event) == {
         "event": f"login with ghp_{MASK}", "token": MASK, "user": "anna", "n": 3, "deep": [{"a": f"ghp_{MASK}"}],
     }  # fmt: skip
+
+
+def test_the_processor_masks_names_and_keeps_their_order(key: str) -> None:
+    event = MaskingProcessor(environment={})(None, "info", {"a": 1, f"with {key}": 2, "event": "x"})
+    assert list(event.items()) == [("a", 1), (f"with ghp_{MASK}", 2), ("event", "x")]
 
 
 def test_the_processor_hides_an_event_that_cannot_be_masked(key: str) -> None:
