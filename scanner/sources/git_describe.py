@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
@@ -45,6 +46,8 @@ def describe(repository: Repository, head: Head) -> Description:
 def read_head(repository: Repository) -> Head:
     """What HEAD says, running nothing that the repository configures. Where GitPython cannot read it (a new object
     format, a hostile configuration), git's plumbing answers."""
+    if not _has_submodules(repository):
+        return _branch(repository), []
     try:
         return _by_gitpython(repository)
     except Exception:
@@ -52,7 +55,7 @@ def read_head(repository: Repository) -> Head:
 
 
 def _by_gitpython(repository: Repository) -> Head:
-    import git  # noqa: PLC0415 - 109 ms, and needed here only
+    import git  # noqa: PLC0415 - 109 ms, and needed for submodules only
     import gitdb  # type: ignore[import-untyped]  # noqa: PLC0415 - GitPython's object database
 
     class Refusing(git.Git):
@@ -89,15 +92,26 @@ def _by_gitpython(repository: Repository) -> Head:
         return branch, [(str(module.path), module.name) for module in repo.submodules]
 
 
+def _has_submodules(repository: Repository) -> bool:
+    """Whether there may be any: most repositories have none, and to import GitPython costs a tenth of a second."""
+    tree = repository.work_tree
+    if tree is not None and os.path.lexists(Path(tree, ".gitmodules")):
+        return True
+    return bool(_answer(repository, "rev-parse", "-q", "--verify", "HEAD:.gitmodules"))
+
+
+def _branch(repository: Repository) -> str:
+    return _answer(repository, "symbolic-ref", "--short", "-q", "HEAD").strip()
+
+
 def _by_git(repository: Repository) -> Head:
-    branch = _answer(repository, "symbolic-ref", "--short", "-q", "HEAD").strip()
     text = _answer(repository, "config", "--blob", "HEAD:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
     modules = []
     for item in text.split("\0"):
         key, _, path = item.partition("\n")
         if path:
             modules.append((path, key.removeprefix("submodule.").removesuffix(".path")))
-    return branch, modules
+    return _branch(repository), modules
 
 
 def _answer(repository: Repository, *args: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 """The types of whole objects in a pack."""
 
-TREE = 2
+COMMIT, TREE = 1, 2
 _KIND, _OFFSET_DELTA, _ID_DELTA = 7 << 4, 6 << 4, 7 << 4
 _HEADER = 32  # no header is longer
 _LARGE = 1 << 31
@@ -141,4 +141,4 @@ def packs(objects: Path, width: int) -> Sequence[Index]:
         raise OddPackError("cannot be read") from error
 
 
-__all__ = ["KINDS", "TREE", "Index", "OddPackError", "Pack", "packs"]
+__all__ = ["COMMIT", "KINDS", "TREE", "Index", "OddPackError", "Pack", "packs"]

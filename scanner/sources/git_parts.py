@@ -150,8 +150,12 @@ def _messages(part: Part, path: bytes, versions: Iterable[Object]) -> Iterator[C
         elif item.large:
             yield from _windows(part, item, item.large, origin)
         else:
-            top = item.data.find(b"\nauthor ") if item.kind == "commit" else item.data.find(b"\ntag ")
-            yield Chunk(item.data, origin, top + 1, len(item.data))
+            yield Chunk(item.data, origin, below_ids(item.data, commit=item.kind == "commit"), len(item.data))
+
+
+def below_ids(data: bytes, *, commit: bool) -> int:
+    """Where, in a commit or a tag, the ids at the top end."""
+    return data.find(b"\nauthor " if commit else b"\ntag ") + 1
 
 
 def _names(part: Part, path: bytes, versions: Iterable[Object]) -> Iterator[Chunk | Skipped]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from scanner.models import Suspect
 from scanner.sources.git_delta import DeltaError, apply_delta, made_size
-from scanner.sources.git_pack import KINDS, TREE, Index, OddPackError, Pack
+from scanner.sources.git_pack import COMMIT, KINDS, TREE, Index, OddPackError, Pack
+from scanner.sources.git_parts import below_ids
 from scanner.sources.git_trim import Windows, lines_around
 from scanner.sources.interface import NAME, Looking, Trace, Traces
 
@@ -122,7 +123,7 @@ class _Sifter:
         if size > LIMIT:
             return kind, b"", UNKNOWN
         data = self._pack.content(start, end, size)
-        return kind, data, self._look(data, [(0, size)], NOTHING)
+        return kind, data, self._look(kind, data, [(0, size)], NOTHING)
 
     def _delta(self, base: _Known, delta: bytes) -> _Known:
         kind, before, held = base
@@ -132,9 +133,12 @@ class _Sifter:
             data, changed = apply_delta(delta, before)
         except (DeltaError, IndexError) as error:
             raise OddPackError("a delta is damaged") from error
-        return kind, data, self._look(data, lines_around(changed, data), held)
+        return kind, data, self._look(kind, data, lines_around(changed, data), held)
 
-    def _look(self, data: bytes, windows: Windows, before: Held) -> Held:
+    def _look(self, kind: int, data: bytes, windows: Windows, before: Held) -> Held:
+        if kind == COMMIT:
+            top = below_ids(data, commit=True)
+            windows = [(max(start, top), end) for start, end in windows if end >= top]
         keys, far = self._looking.look(data, windows, before.far)
         if before.keys:
             keys += [key for key in before.keys if key.text in data]
