@@ -63,7 +63,7 @@ def explain(matcher: Matcher, chunk: Chunk, line: int, findings: Sequence[Findin
     ]
     return Explanation(
         line,
-        matcher.masked(data, start, end, path, candidates).rstrip("\r"),
+        matcher.teller.masked(data, start, end, path, candidates).rstrip("\r"),
         tuple(dict.fromkeys(trials)),
         here,
     )
@@ -136,12 +136,12 @@ class _Scene:
             before = [span for span in self.candidates if span[1] <= attempt.secret_start]
             secret = data[attempt.secret_start : attempt.secret_end]
             own = attempt.start < attempt.secret_start
-            public = self.matcher.masked(data, attempt.start, attempt.secret_start, path, before) if own else ""
+            public = self.matcher.teller.masked(data, attempt.start, attempt.secret_start, path, before) if own else ""
             bits = f"{entropy(secret):.2f} bits a character"
             yield f"pattern fits: public '{public}', secret of {len(secret)} bytes, {bits}"
             if attempt.environment:
                 yield f"environment: {attempt.environment}"
-            name = self.matcher.variable(data, attempt.start, attempt.name or b"", before)
+            name = self.matcher.teller.variable(data, attempt.start, attempt.name or b"", before)
             if name:
                 yield f"assigned to: {name}"
             score = one.probe.score(data, attempt, path)

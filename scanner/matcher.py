@@ -5,38 +5,28 @@ The findings of a chunk depend on its bytes and the rules only: not on the prefi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from scanner import decode, parts
-from scanner.checks import entropy
-from scanner.claims import Claims, web_token
-from scanner.hits import Hit, Lines, joined, locate, masked, masked_key, outside, repeated, settle, show
-from scanner.log_record import record_at
-from scanner.models import NEAR, Allow, Chunk, Confidence, Finding, Kind, Secret
-from scanner.naming import LOOK_BACK, assigned_name, reads_as_prose
+from scanner import decode
+from scanner.hits import Hit, settle
+from scanner.models import NEAR, Chunk, Finding, Kind
 from scanner.place import place_of
 from scanner.prefilter.choice import prefilter
 from scanner.prefilter.interface import Prefilter
 from scanner.probe import SMALL, Attempt, Probe, Windows
-from scanner.rivals import marks
-from scanner.rule import Keyword, Part, Rule, RuleSet
+from scanner.rule import Keyword, RuleSet
 from scanner.suspicion import DEPTH, EDGE, Suspicion
 from scanner.tables import Tables, distant
+from scanner.telling import Teller, secret_of
 
 if TYPE_CHECKING:
     from scanner.sieve import Sieve
 
-Spans = Iterable[tuple[int, int]]
-
 _SIEVED = 8 * 1024  # larger content mostly holds something that must be looked at closely, whatever it is
 _WORTH_COMPILING = 1024 * 1024 * 1024  # takes several times as long as compiling all rules does
-
-SHOWN = 120
-"""How many bytes of a line are shown on each side of a key."""
 
 _NAMES = frozenset({Kind.PATH_NAME, Kind.REF_NAME})
 
@@ -55,7 +45,7 @@ class Matcher:
         self._told: set[tuple[object, ...]] = set()
         self._seen: tuple[bytes, frozenset[int]] = (b"", frozenset())
         self._last: tuple[bytes, Iterable[tuple[int, int]]] = (b"", ())
-        self._lines = Lines(self._keys_at)
+        self.teller = Teller(self.rules, self.hits, self._keys_at)
 
     def for_bulk(self, size: int) -> Matcher:
         """The same matcher for that many bytes of work, which is much: it need not find that out, and has a sieve
@@ -101,13 +91,13 @@ class Matcher:
             if not inside or rule.id not in self.rules.selected or (rule.whole and chunk.origin.kind in _NAMES):
                 continue
             if chunk.previous is None or self._is_news(chunk, hit):
-                yield self._finding(chunk, hit)
+                yield self.teller.finding(chunk, hit)
 
     def _is_news(self, chunk: Chunk, hit: Hit) -> bool:
         """Whether no newer version of the content had this key in the same words. One that had is the one that is
         reported, and tells where else the key is to be looked for."""
         key = hit.data[hit.attempt.start : hit.attempt.end]
-        about = hit.attempt.rule.id, key, _secret(hit), chunk.data[hit.start : hit.end], hit.decoded
+        about = hit.attempt.rule.id, key, secret_of(hit), chunk.data[hit.start : hit.end], hit.decoded
         if hit.attempt.rule.parts or about not in self._told:
             self._told.add(about)
             return True
@@ -192,6 +182,10 @@ class Matcher:
         Without a path, rules that look at certain files only look at this, too: what is shown must hide everything.
         """
         return settle(self._confirmed(data, start, end, path, 0, previous))
+
+    def mask(self, text: str) -> str:
+        """The text with every secret in it masked. For names, paths and messages that a report shows."""
+        return self.teller.mask(text)
 
     def _keys_at(self, data: bytes, start: int, end: int, path: str | None) -> tuple[list[Hit], list[Hit]]:
         return self.hits(data, start, end, path), list(self._confirmed(data, start, end, None, 0))
@@ -279,132 +273,3 @@ class Matcher:
         if previous is not None and (before is data or before is previous):
             return present
         return frozenset(self._tables.far)
-
-    # --- telling ---
-
-    def _finding(self, chunk: Chunk, hit: Hit) -> Finding:
-        attempt, rule = hit.attempt, hit.attempt.rule
-        key = hit.data[attempt.start : attempt.end]
-        secret = _secret(hit)
-        name = attempt.name if rule.context else assigned_name(hit.data, attempt.start)
-        near = self._parts(chunk, hit) if rule.parts else {}
-        said = _claims(rule, key)
-        absorbed = [one.hit for part, one in near.items() if part.absorb and one.hit is not None]
-        return Finding(
-            rule_id=rule.id,
-            provider=rule.provider,
-            title=rule.name,
-            severity=rule.severity_in(attempt.environment),
-            confidence=_surest(Probe(rule).confidence(hit.data, attempt, chunk.origin.path), absorbed),
-            secret=Secret(secret),
-            masked=masked_key(key, attempt),
-            location=locate(chunk, hit.start, hit.end),
-            origin=chunk.origin,
-            environment=attempt.environment,
-            variable=self.variable(hit.data, attempt.start, name or b""),
-            text=self._line(chunk, hit),
-            entropy=round(entropy(secret), 2),
-            decoded=hit.decoded,
-            sample=hit.sample,
-            allow=self._allow(chunk.data, hit),
-            key=Secret(key),
-            parts=tuple((part.name, Secret(one.value)) for part, one in near.items()),
-            absorbed=tuple((one.attempt.rule.id, Secret(_secret(one))) for one in absorbed),
-            facts=(
-                *((part.name, show(one.value)) for part, one in near.items() if part.shown),
-                *((name, self.mask(text)) for name, text in said.facts),
-            ),
-            expires=said.expires,
-            record=record_at(chunk.data, hit.start, hit.end) if chunk.origin.kind is Kind.LOG else None,
-            marks=marks(chunk.data, hit.start, hit.end),
-        )
-
-    def _parts(self, chunk: Chunk, hit: Hit) -> dict[Part, parts.Found]:
-        """The other values that the key needs, where they stand near it."""
-        path = chunk.origin.path
-        places = [parts.Place(chunk.data, hit.start, hit.end)]
-        if hit.decoded:
-            places.insert(0, parts.Place(hit.data, hit.attempt.start, hit.attempt.end))
-        look: parts.Look = lambda data, start, end: self.hits(data, start, end, path)  # noqa: E731
-        found = {part: parts.find(part, places, look) for part in hit.attempt.rule.parts}
-        return {part: one for part, one in found.items() if one is not None}
-
-    def variable(self, data: bytes, start: int, name: bytes, extra: Spans = ()) -> str:
-        """The name that the key at `start` is assigned to; none when it tells nothing, or is a piece of a key (or of an
-        extra stretch) that stands before."""
-        first = data.rfind(name, max(0, start - 2 * LOOK_BACK), start)
-        if len(name) < 2 or first < 0 or reads_as_prose(data, start, name):
-            return ""
-        last = first + len(name)
-        if any(begin < last and end > first for begin, end in self._hidden(data, first, last, None, extra)):
-            return ""
-        return self.mask(show(name))
-
-    def _line(self, chunk: Chunk, hit: Hit) -> str:
-        """The line of a key with every key on it masked, shortened around the key."""
-        if hit.decoded[:1] == ("utf-16",) and len(hit.decoded) == 1:
-            data, start, end = hit.data, hit.attempt.start, hit.attempt.end
-        else:
-            data, start, end = chunk.data, hit.start, hit.end
-        first = max(data.rfind(b"\n", max(0, start - SHOWN), start) + 1, start - SHOWN, 0)
-        last = data.find(b"\n", start, end + SHOWN)
-        last = min(len(data), end + SHOWN) if last < 0 else last
-        return self.masked(data, first, last, chunk.origin.path).strip("\r\n")
-
-    def masked(self, data: bytes, first: int, last: int, path: str | None, extra: Spans = ()) -> str:
-        """data[first:last] as it may be shown: every secret in it, and every extra stretch, masked."""
-        return masked(data, first, last, self._hidden(data, first, last, path, extra))
-
-    def _hidden(self, data: bytes, first: int, last: int, path: str | None, extra: Spans = ()) -> list[tuple[int, int]]:
-        """Every secret around data[first:last], also where one stands a second time and is cut by an end, and also
-        what only another rule takes for one (a rule for other files, say), save the public part of a key."""
-        keys, any_rule = self._lines.around(data, first, last, path)
-        claimed = [(hit.start, hit.end) for hit in keys]
-        others = [(hit.secret_start, hit.secret_end) for hit in any_rule]
-        spans = [*((hit.secret_start, hit.secret_end) for hit in keys), *outside(others, claimed), *extra]
-        secrets = [data[start:end] for start, end in spans]
-        secrets += [hit.data[hit.attempt.secret_start : hit.attempt.secret_end] for hit in keys if hit.decoded]
-        return joined([*spans, *repeated(data, first, last, secrets)])
-
-    def mask(self, text: str) -> str:
-        """The text with every secret in it masked. For names, paths and messages that a report shows."""
-        data = text.encode("utf-8", "surrogateescape")
-        return self.masked(data, 0, len(data), None) if self.hits(data, 0, len(data)) else text
-
-    def _allow(self, data: bytes, hit: Hit) -> Allow | None:
-        first = max(0, data.rfind(b"\n", max(0, hit.start - 4096), hit.start) + 1, hit.start - 4096)
-        for edge in (hit.start, hit.end):
-            last = data.find(b"\n", edge, edge + 4096)
-            found = _ALLOW.search(data, first, min(len(data), edge + 4096) if last < 0 else last)
-            if found is not None:
-                own = [(hit.secret_start, hit.secret_end)]
-                said = self.masked(data, found.start(2), found.end(2), None, own)  # where it stands: it may be cut
-                rule_id, reason = show(found.group(1) or b""), said.strip(" \t-:*/>#\r")
-                word, _, rest = reason.partition(" ")
-                if not rule_id and (word in self.rules.by_id or word in self._providers):
-                    rule_id, reason = word, rest.strip(" -:")
-                return Allow(rule_id, reason)
-        return None
-
-    @cached_property
-    def _providers(self) -> frozenset[str]:
-        return frozenset(rule.provider for rule in self.rules)
-
-
-def _secret(hit: Hit) -> bytes:
-    return hit.data[hit.attempt.secret_start : hit.attempt.secret_end]
-
-
-def _claims(rule: Rule, key: bytes) -> Claims:
-    """What the key says of itself, where it is of a kind that does."""
-    if ("jwt", True) not in rule.checks:
-        return Claims()
-    return web_token(key)
-
-
-def _surest(own: Confidence, absorbed: Iterable[Hit]) -> Confidence:
-    """A pair is as sure as the surer of its halves."""
-    return min((own, *(hit.attempt.rule.confidence for hit in absorbed)), key=lambda one: one.rank)
-
-
-_ALLOW = re.compile(rb"keysweep:[ ]?allow(?:\[([a-z0-9*-]{1,80})\])?([^\n]{0,200})")
