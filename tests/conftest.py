@@ -47,6 +47,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
+    """The test stands in an empty folder, and a `keysweep` that it starts there is this one."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def no_git_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No `GIT_…` variables: the tests may themselves run inside a hook."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,22 +14,16 @@ from scanner.errors import ConfigError, UsageError
 from scanner.fakes import Fake
 from scanner.rival_files import Claim, parse
 from scanner.rivals import Wish, comments_of, marks, wishes
+from tests.commands import keysweep
 from tests.gitrepo import GitRepo
 
 NewKey = Callable[..., Fake]
 RULE = "logtalk-api-key"
 
 
-def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scanner", *words]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
-    return done
-
-
 def scan(place: Path, *words: str) -> dict[str, Any]:
     """The JSON report of a scan."""
-    done = run(place, *words, "--quiet", "--report", "json")
+    done = keysweep(place, *words, "--quiet", "--report", "json")
     assert done.returncode in (0, 1), done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -208,13 +200,13 @@ def test_the_configuration_can_say_it(repo: GitRepo) -> None:
     repo.write("ci/known.json", report_of_gitleaks(repo, masked=True))
     assert suppressed(scan(repo.path, "history", ".")) == [("honoured", "known.json (entry 1)", 4)]
     repo.write(".keysweep.toml", 'honour = "noseyparker"\n')
-    done = run(repo.path, "history", ".")
+    done = keysweep(repo.path, "history", ".")
     assert done.returncode == 2
     assert "'honour' must be one or several of betterleaks, detect-secrets," in done.stderr
 
 
 def test_a_file_that_is_named_must_be_there(repo: GitRepo) -> None:
-    done = run(repo.path, "history", ".", "--honour", "gitleaks=none.json")
+    done = keysweep(repo.path, "history", ".", "--honour", "gitleaks=none.json")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "none.json: no such file" in done.stderr
     assert scan(repo.path, "history", ".", "--honour", "gitleaks")["exit_code"] == 1
@@ -222,8 +214,8 @@ def test_a_file_that_is_named_must_be_there(repo: GitRepo) -> None:
 
 def test_providers_are_not_asked_about_what_is_tolerated(repo: GitRepo) -> None:
     repo.write(".gitleaksignore", "app/a.env:some-rule:3\napp/a.env:some-rule:4\n")
-    plan = run(repo.path, "files", ".", "--verify-plan", "--honour", "gitleaks").stdout
-    assert "api.logtalk.io" in run(repo.path, "files", ".", "--verify-plan").stdout
+    plan = keysweep(repo.path, "files", ".", "--verify-plan", "--honour", "gitleaks").stdout
+    assert "api.logtalk.io" in keysweep(repo.path, "files", ".", "--verify-plan").stdout
     assert "api.logtalk.io" not in plan
 
 
@@ -260,7 +252,7 @@ def entries(repo: GitRepo) -> list[dict[str, Any]]:
 def test_fingerprints_become_a_baseline(repo: GitRepo) -> None:
     first = repo.git("rev-parse", "HEAD~1")
     repo.write(".gitleaksignore", f"{first}:app/a.env:r:2\n{first}:gone.env:r:7\n")
-    done = run(repo.path, "baseline", "import", ".gitleaksignore")
+    done = keysweep(repo.path, "baseline", "import", ".gitleaksignore")
     assert done.returncode == 0, done.stderr
     assert ".keysweep-baseline: 1 added for 1 entry of .gitleaksignore" in done.stdout
     assert f"fits nothing that was found: .gitleaksignore:2: gone.env:7 of {first[:12]}" in done.stdout
@@ -273,20 +265,20 @@ def test_fingerprints_become_a_baseline(repo: GitRepo) -> None:
 def test_a_second_import_adds_to_the_first(repo: GitRepo) -> None:
     repo.write(".secrets.baseline", detect_secrets(repo, 3))
     repo.write("known.json", report_of_gitleaks(repo, masked=False))
-    run(repo.path, "baseline", "import", ".secrets.baseline", "--reason", "moved", "--expires", "2099-01-01")
+    keysweep(repo.path, "baseline", "import", ".secrets.baseline", "--reason", "moved", "--expires", "2099-01-01")
     assert [(one["reason"], one["expires"]) for one in entries(repo)] == [("moved", "2099-01-01")]
-    done = run(repo.path, "baseline", "import", "known.json")
+    done = keysweep(repo.path, "baseline", "import", "known.json")
     assert "1 added for 1 entry" in done.stdout
     assert sorted(one["reason"] for one in entries(repo)) == ["known.json (entry 1)", "moved"]
-    assert run(repo.path, "history", ".").returncode == 0
-    assert "0 added" in run(repo.path, "baseline", "import", "known.json").stdout
+    assert keysweep(repo.path, "history", ".").returncode == 0
+    assert "0 added" in keysweep(repo.path, "baseline", "import", "known.json").stdout
 
 
 def test_a_report_of_trufflehog_becomes_a_baseline(repo: GitRepo) -> None:
     at = {"commit": repo.head(), "file": "app/a.env", "line": 3}
     found = {"SourceMetadata": {"Data": {"Git": at}}, "DetectorName": "MadeUp", "Raw": key(repo, 3)}
     repo.write("hog.json", json.dumps({"level": "info", "msg": "hello"}) + "\n" + json.dumps(found) + "\n")
-    assert "1 added for 1 entry" in run(repo.path, "baseline", "import", "hog.json").stdout
+    assert "1 added for 1 entry" in keysweep(repo.path, "baseline", "import", "hog.json").stdout
     assert key(repo, 3)[8:] not in (repo.path / ".keysweep-baseline").read_text()
 
 
@@ -294,7 +286,7 @@ def test_a_report_of_betterleaks_becomes_a_baseline(repo: GitRepo) -> None:
     match = {"value": "REDACTED", "fingerprint": hashlib.sha256(key(repo, 4).encode()).hexdigest()}
     finding = {"match": match, "location": {"path": "app/a.env", "start_line": 4}, "attributes": {}}
     repo.write("better.json", json.dumps({"schema_version": "1", "findings": [finding], "scan": {}}))
-    assert "1 added for 1 entry" in run(repo.path, "baseline", "import", "better.json", ".", "--files").stdout
+    assert "1 added for 1 entry" in keysweep(repo.path, "baseline", "import", "better.json", ".", "--files").stdout
 
 
 # --- files that are no good ---

@@ -7,31 +7,24 @@ import gzip
 import lzma
 import os
 import pty
-import select
 import signal
 import stat
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from scanner.fakes import Fake
 from scanner.models import MASK
+from tests.commands import KEYSWEEP, Piped, piped
 
 NewKey = Callable[..., Fake]
 STARS = MASK.encode()
-KEYSWEEP = [sys.executable, "-m", "scanner"]
-WAIT = 20.0
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture
@@ -44,37 +37,8 @@ def run(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) 
     return subprocess.run(command, input=stdin, capture_output=True, check=False, env={**os.environ, **(env or {})})
 
 
-@contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A running `keysweep mask`; killed at the end, should it still be there."""
-    process = subprocess.Popen([*KEYSWEEP, "mask", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, bufsize=0)  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            assert pipe is not None
-            pipe.close()
-
-
-def told(process: subprocess.Popen[bytes], enough: bytes) -> bytes:
-    """What comes out until it ends with `enough`."""
-    assert process.stdout is not None
-    said, end = b"", time.monotonic() + WAIT
-    while not said.endswith(enough):
-        ready = select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]
-        assert ready, f"nothing more came behind {said!r}"
-        piece = os.read(process.stdout.fileno(), 65536)
-        assert piece, f"it ended behind {said!r}"
-        said += piece
-    return said
-
-
-def say(process: subprocess.Popen[bytes], text: bytes) -> None:
-    assert process.stdin is not None
-    process.stdin.write(text)
+def started() -> AbstractContextManager[Piped]:
+    return piped([*KEYSWEEP, "mask"])
 
 
 def test_standard_input_to_standard_output(key: bytes) -> None:
@@ -132,35 +96,33 @@ def test_rules_of_ones_own(tmp_path: Path) -> None:
 def test_every_line_comes_out_when_it_went_in(key: bytes) -> None:
     with started() as process:
         for line in (b"first\n", b"token=" + key + b"\n", b"second\r\n", b"\n"):
-            say(process, line)
-            assert told(process, line[-1:]) == line.replace(key, b"ghp_" + STARS)
+            process.say(line)
+            assert process.told(line[-1:]) == line.replace(key, b"ghp_" + STARS)
 
 
 def test_a_prompt_comes_out_without_a_line_feed() -> None:
     with started() as process:
-        say(process, b"Continue? [y/N] ")
-        assert told(process, b"[y/N] ") == b"Continue? [y/N] "
-        say(process, b"yes\n")
-        assert told(process, b"\n") == b"yes\n"
+        process.say(b"Continue? [y/N] ")
+        assert process.told(b"[y/N] ") == b"Continue? [y/N] "
+        process.say(b"yes\n")
+        assert process.told(b"\n") == b"yes\n"
 
 
 def test_half_a_key_stays_until_the_other_half_comes(key: bytes) -> None:
     with started() as process:
-        say(process, b"token=" + key[:20])
+        process.say(b"token=" + key[:20])
         time.sleep(0.3)
-        assert process.stdout is not None
-        assert not select.select([process.stdout], [], [], 0)[0]
-        say(process, key[20:] + b"\n")
-        assert told(process, b"\n") == b"token=ghp_" + STARS + b"\n"
+        assert process.silent(0)
+        process.say(key[20:] + b"\n")
+        assert process.told(b"\n") == b"token=ghp_" + STARS + b"\n"
 
 
 def test_what_was_held_comes_out_at_the_end() -> None:
     with started() as process:
-        say(process, b"-----BEGIN RSA PRIVATE " + b"KEY-----\n")
-        assert process.stdin is not None
+        process.say(b"-----BEGIN RSA PRIVATE " + b"KEY-----\n")
         process.stdin.close()
-        assert told(process, b"KEY-----\n").endswith(b"KEY-----\n")
-        assert process.wait(WAIT) == 0
+        assert process.told(b"KEY-----\n").endswith(b"KEY-----\n")
+        assert process.wait() == 0
 
 
 # --- ends ---
@@ -168,52 +130,48 @@ def test_what_was_held_comes_out_at_the_end() -> None:
 
 def test_a_reader_that_goes_away(key: bytes) -> None:
     with started() as process:
-        say(process, b"first " + key + b"\n")
-        told(process, b"\n")
-        assert process.stdout is not None
+        process.say(b"first " + key + b"\n")
+        process.told(b"\n")
         process.stdout.close()
-        say(process, b"second\n")
-        assert process.wait(WAIT) == 2
-        assert process.stderr is not None
+        process.say(b"second\n")
+        assert process.wait() == 2
         assert process.stderr.read() == b""
 
 
 def test_the_first_interrupt_is_the_producers(key: bytes) -> None:
     with started() as process:
-        say(process, b"before\n")
-        told(process, b"\n")
-        process.send_signal(signal.SIGINT)
+        process.say(b"before\n")
+        process.told(b"\n")
+        process.signal(signal.SIGINT)
         time.sleep(0.2)
-        say(process, b"last words " + key + b"\n")
-        assert told(process, b"\n") == b"last words ghp_" + STARS + b"\n"
-        assert process.stdin is not None
+        process.say(b"last words " + key + b"\n")
+        assert process.told(b"\n") == b"last words ghp_" + STARS + b"\n"
         process.stdin.close()
-        assert process.wait(WAIT) == 130
+        assert process.wait() == 130
 
 
 def test_the_second_interrupt_ends(key: bytes) -> None:
     with started() as process:
-        say(process, b"before\ntoken=" + key)
-        told(process, b"\n")
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(WAIT) == 130
-        assert process.stdout is not None
+        process.say(b"before\n")
+        process.told(b"\n")
+        process.signal(signal.SIGINT)
+        process.say(b"after the first\ntoken=" + key)
+        process.told(b"first\n")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 130
         assert process.stdout.read() == b"token=ghp_" + STARS
 
 
 def test_on_a_terminal(key: bytes) -> None:
     """What is typed on a terminal comes back line by line."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([*KEYSWEEP, "mask"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with piped([*KEYSWEEP, "mask"], stdin=theirs) as process:
         os.close(theirs)
-        assert process.stderr is not None
         assert process.stderr.readline() == b"keysweep: reading the terminal; end with Ctrl-D\n"
         os.write(ours, b"token=" + key + b"\n")
-        assert told(process, b"\n") == b"token=ghp_" + STARS + b"\n"
+        assert process.told(b"\n") == b"token=ghp_" + STARS + b"\n"
         os.write(ours, b"\x04")
-        assert process.wait(WAIT) == 0
+        assert process.wait() == 0
     os.close(ours)
 
 

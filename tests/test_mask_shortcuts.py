@@ -17,7 +17,7 @@ from scanner.masker import Masker
 from scanner.naming import assigned_name
 from scanner.own_keys import Key, OwnKeys, in_order
 from scanner.probe import Probe
-from scanner.rule import Rule, RuleSet
+from scanner.rule import RuleSet
 from scanner.stretch import Stretches
 from scanner.worth import BROAD, Sight, Worth
 
@@ -62,8 +62,10 @@ def masked(stretches: Stretches, data: bytes) -> bytes:
 
 
 @st.composite
-def lines(draw: st.DrawFn, rules: list[Rule], values: list[Rule]) -> bytes:
+def lines(draw: st.DrawFn, shipped: RuleSet) -> bytes:
     """Lines in which keys stand where they are known, where they are not, and beside words that tell of one."""
+    rules = [rule for rule in shipped if not rule.whole]
+    values = [rule for rule in rules if rule.provider == BROAD]
     rng = random.Random(draw(st.integers(0, 2**32)))
     parts = []
     for _ in range(draw(st.integers(1, 5))):
@@ -84,8 +86,7 @@ def lines(draw: st.DrawFn, rules: list[Rule], values: list[Rule]) -> bytes:
 def test_words_that_are_not_looked_at_closely_hide_nothing(
     data: st.DataObject, rules: RuleSet, quick: Stretches, thorough: Stretches
 ) -> None:
-    in_streams = [rule for rule in rules if not rule.whole]
-    text = data.draw(lines(in_streams, [rule for rule in in_streams if rule.provider == BROAD]))
+    text = data.draw(lines(rules))
     assert masked(quick, text) == masked(thorough, text)
 
 
@@ -106,8 +107,7 @@ class Coloured(Stretches):
 def test_coloured_lines_that_are_not_looked_at_closely_hide_nothing(
     data: st.DataObject, rules: RuleSet, quick: Stretches, coloured: Stretches
 ) -> None:
-    in_streams = [rule for rule in rules if not rule.whole]
-    text = data.draw(lines(in_streams, [rule for rule in in_streams if rule.provider == BROAD]))
+    text = data.draw(lines(rules))
     for _ in range(data.draw(st.integers(1, 8))):
         at = data.draw(st.integers(0, len(text)))
         text = text[:at] + data.draw(st.sampled_from(CODES)) + text[at:]

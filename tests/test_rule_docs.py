@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +19,7 @@ from scanner.rule import RuleSet
 from scanner.rule_docs import MARK, providers, search_page
 from scanner.rule_docs.looks import forms, secret_words
 from scanner.rule_file import read_rules
+from tests.commands import keysweep
 
 RULE = """\
 provider: acme
@@ -42,18 +41,11 @@ rules:
 PATTERN = "(?P<public>acme_)(?P<secret>[a-z0-9]{24})"
 
 
-def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scanner", *words]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of all shipped rules, made by the command."""
     folder = tmp_path_factory.mktemp("docs")
-    done = run(folder, "rules", "docs", "--output", "build/providers")
+    done = keysweep(folder, "rules", "docs", "--output", "build/providers")
     assert done.returncode == 0, done.stderr
     return folder / "build/providers"
 
@@ -93,7 +85,7 @@ def test_links_between_pages_lead_somewhere(pages: Path) -> None:
 
 def test_no_page_holds_anything_like_a_key(pages: Path) -> None:
     everything = ("--min-severity", "note", "--min-confidence", "low", "--include-examples")
-    done = run(pages, "files", ".", "--no-config", *everything, "--report", "json", "--quiet")
+    done = keysweep(pages, "files", ".", "--no-config", *everything, "--report", "json", "--quiet")
     report = json.loads(done.stdout)
     assert [(one["path"], one["line"], one["rule"]) for one in report["findings"]] == []
     assert done.returncode == 0
@@ -188,10 +180,10 @@ def test_no_look_shows_more_of_a_key_than_its_public_part(rules: RuleSet, new_ke
 def test_pages_of_providers_that_are_gone_are_removed(tmp_path: Path) -> None:
     company = tmp_path / "company.yaml"
     company.write_text(RULE.format(name="Acme", pattern=PATTERN))
-    assert run(tmp_path, "rules", "docs", "--rules", "company.yaml", "--output", "out").returncode == 0
+    assert keysweep(tmp_path, "rules", "docs", "--rules", "company.yaml", "--output", "out").returncode == 0
     assert "acme_********" in (tmp_path / "out/acme.md").read_text(encoding="utf-8")
     (tmp_path / "out/mine.md").write_text("# mine\n")
-    assert run(tmp_path, "rules", "docs", "--output", "out").returncode == 0
+    assert keysweep(tmp_path, "rules", "docs", "--output", "out").returncode == 0
     assert not (tmp_path / "out/acme.md").exists()
     assert (tmp_path / "out/mine.md").read_text() == "# mine\n"
 
@@ -199,10 +191,10 @@ def test_pages_of_providers_that_are_gone_are_removed(tmp_path: Path) -> None:
 def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/README.md").write_text("# mine\n")
-    done = run(tmp_path, "rules", "docs", "--output", "out")
+    done = keysweep(tmp_path, "rules", "docs", "--output", "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "is in the way" in done.stderr
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["README.md"]
     (tmp_path / "file").write_text("")
-    done = run(tmp_path, "rules", "docs", "--output", "file")
+    done = keysweep(tmp_path, "rules", "docs", "--output", "file")
     assert (done.returncode, "cannot be written" in done.stderr) == (2, True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from scanner.rule_import import formats
 from scanner.rule_import.regex import ExpressionError
 from scanner.rule_import.regex import read as read_expression
 from scanner.rule_import.rewrite import rewrite
+from tests.commands import keysweep
 
 GITLEAKS = """\
 title = "made up"
@@ -143,11 +143,10 @@ patterns:
 """
 
 
-def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scanner", *words]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
-    return done
+def imported(place: Path, name: str, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """What comes of a file of rules."""
+    (place / name).write_text(text)
+    return keysweep(place, "rules", "import", name, *options)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -159,14 +158,13 @@ def said(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 def carried(place: Path, provider: str) -> dict[str, Rule]:
     """The rules of the file that was written, which our own test accepts."""
     file = place / "out" / f"{provider}.yaml"
-    proved = run(place, "rules", "test", "out")
+    proved = keysweep(place, "rules", "test", "out")
     assert proved.returncode == 0, proved.stdout + proved.stderr
     return {rule.id: rule for rule in read_rules(file.read_bytes(), file.name)}
 
 
 def test_gitleaks(tmp_path: Path) -> None:
-    (tmp_path / ".gitleaks.toml").write_text(GITLEAKS)
-    done = run(tmp_path, "rules", "import", ".gitleaks.toml", "--output", "out")
+    done = imported(tmp_path, ".gitleaks.toml", GITLEAKS, "--output", "out")
     assert done.returncode == 3, done.stderr
     rules = carried(tmp_path, "gitleaks")
     assert sorted(rules) == [
@@ -199,20 +197,18 @@ def test_gitleaks(tmp_path: Path) -> None:
 
 
 def test_what_was_carried_over_finds_keys(tmp_path: Path) -> None:
-    (tmp_path / "rules.toml").write_text(GITLEAKS)
-    run(tmp_path, "rules", "import", "rules.toml", "--output", "out", "--provider", "acme")
+    imported(tmp_path, "rules.toml", GITLEAKS, "--output", "out", "--provider", "acme")
     rules = carried(tmp_path, "acme")
     key = KeyMaker(rules["acme-token"], random.Random()).make()
     (tmp_path / "a.env").write_bytes(b"TOKEN=" + key.key + b"\n")
-    done = run(tmp_path, "files", "a.env", "--rules", "out")
+    done = keysweep(tmp_path, "files", "a.env", "--rules", "out")
     assert done.returncode == 1
     assert "[acme-token]" in done.stdout
     assert key.secret.decode() not in done.stdout
 
 
 def test_betterleaks(tmp_path: Path) -> None:
-    (tmp_path / "b.toml").write_text(BETTERLEAKS)
-    done = run(tmp_path, "rules", "import", "b.toml", "--output", "out")
+    done = imported(tmp_path, "b.toml", BETTERLEAKS, "--output", "out")
     assert done.returncode == 0, done.stderr
     assert carried(tmp_path, "b")["b-acme-token"].checks == (("entropy", 3.25),)
     words = said(done)["acme-token"]
@@ -223,8 +219,7 @@ def test_betterleaks(tmp_path: Path) -> None:
 def test_nosey_parker_and_kingfisher(tmp_path: Path) -> None:
     rng = random.Random()
     key = "".join(rng.choice("abcdefghijkmnpqrstuvwxyz0123456789") for _ in range(28)) + "4q"
-    (tmp_path / "np.yml").write_text(NOSEY_PARKER.replace("KEY", key))
-    done = run(tmp_path, "rules", "import", "np.yml", "--output", "out")
+    done = imported(tmp_path, "np.yml", NOSEY_PARKER.replace("KEY", key), "--output", "out")
     assert done.returncode == 3
     rule = carried(tmp_path, "np")["np-blorp-1"]
     assert (rule.name, rule.confidence) == ("Blorp Key", "medium")
@@ -241,8 +236,7 @@ def test_nosey_parker_and_kingfisher(tmp_path: Path) -> None:
 
 
 def test_secrets_patterns_db_to_standard_output(tmp_path: Path) -> None:
-    (tmp_path / "db.yml").write_text(PATTERNS_DB)
-    done = run(tmp_path, "rules", "import", "db.yml", "--provider", "flurb")
+    done = imported(tmp_path, "db.yml", PATTERNS_DB, "--provider", "flurb")
     assert done.returncode == 3
     rules = read_rules(done.stdout.encode(), "flurb.yaml")
     assert [(rule.id, rule.confidence) for rule in rules] == [("flurb-token", "high")]
@@ -255,13 +249,12 @@ def test_one_file_can_extend_another(tmp_path: Path) -> None:
     three = rule.format("aaa", "old") + rule.format("bbb", "") + rule.format("ccc", "")
     (tmp_path / "base/base.toml").write_text(three)
     extend = "[extend]\npath = 'base/base.toml'\ndisabledRules = ['bbb']\n"
-    (tmp_path / "own.toml").write_text(extend + rule.format("aaa", "new"))
-    run(tmp_path, "rules", "import", "own.toml", "--output", "out")
+    imported(tmp_path, "own.toml", extend + rule.format("aaa", "new"), "--output", "out")
     rules = carried(tmp_path, "own")
     assert sorted(rules) == ["own-aaa", "own-ccc"]
     assert rules["own-aaa"].name == "new"
     (tmp_path / "base/base.toml").write_text("[extend]\npath = '../own.toml'\n")
-    done = run(tmp_path, "rules", "import", "own.toml", "--provider", "x")
+    done = keysweep(tmp_path, "rules", "import", "own.toml", "--provider", "x")
     assert done.returncode == 2
     assert "goes in a circle" in done.stderr
 
@@ -270,7 +263,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "db.yml").write_text(PATTERNS_DB)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/db.yaml").write_text("mine\n")
-    done = run(tmp_path, "rules", "import", "db.yml", "--output", "out")
+    done = keysweep(tmp_path, "rules", "import", "db.yml", "--output", "out")
     assert done.returncode == 2
     assert "is there already" in done.stderr
     assert (tmp_path / "out/db.yaml").read_text() == "mine\n"
@@ -303,7 +296,7 @@ def test_a_file_that_is_no_good_is_refused_with_one_sentence(name: str, tmp_path
     data, words = BAD[name]
     if data is not None:
         (tmp_path / name).write_bytes(data)
-    done = run(tmp_path, "rules", "import", name)
+    done = keysweep(tmp_path, "rules", "import", name)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
