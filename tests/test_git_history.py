@@ -30,7 +30,7 @@ from scanner.models import (
     Severity,
     Skipped,
 )
-from scanner.sources import git_describe
+from scanner.sources import git_describe, git_walk
 from scanner.sources.git import open_repository
 from scanner.sources.git_history import GitHistory
 from scanner.sources.git_parts import SLICE
@@ -800,7 +800,13 @@ def random_commits(repo: GitRepo, text: str, seed: int) -> tuple[dict[int, list[
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_life_is_what_looking_at_every_commit_tells(tmp_path: Path, seed: int) -> None:
+def test_a_life_is_what_looking_at_every_commit_tells(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if seed % 2:  # two processes take turns
+        monkeypatch.setattr(git_walk, "_BLOCK", 1 + seed % 5)
+        monkeypatch.setattr(git_walk, "_SEVERAL", 0)
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
     repo, text = GitRepo.new(tmp_path / "repo"), token()
     parents, holds = random_commits(repo, text, seed)
     numbers = {repo.git("rev-parse", f"c{number}"): number for number in parents}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import IO, NamedTuple
 
 from scanner.models import CommitRef
@@ -105,14 +108,8 @@ class _Pass:
         self._removed: dict[int, tuple[bool, bool]] = {}
 
     def run(self, repository: Repository) -> None:
-        options = ("--stdin", "--raw", "-r", "-z", "--root", "--no-renames", "--no-abbrev", "--always")
-        form = "--format=%H%x00%an%x00%ae%x00%at"
-        with repository.git.start(
-            "diff-tree", *options, "--diff-merges=first-parent", form, stdin=subprocess.PIPE
-        ) as process:
-            start_feeding(process.stdin, [one.decode() for one in self._parents])
-            for commit in _commits(process.stdout, self._parents):
-                self._visit(commit)
+        for commit in _changes(repository, self._parents):
+            self._visit(commit)
         for state in self._states.values():
             state.users = 0
             self._settle(state)
@@ -202,6 +199,44 @@ def _ancestors(head: bytes, parents: dict[bytes, list[bytes]]) -> set[bytes]:
                 seen.add(parent)
                 todo.append(parent)
     return seen
+
+
+_BLOCK = 100
+"""So many commits in a row are one process's: their changes fill about what a pipe holds, so that every process goes on
+while another is read."""
+
+_SEVERAL = 20 * _BLOCK
+
+
+def _changes(repository: Repository, parents: dict[bytes, list[bytes]]) -> Iterator[_Commit]:
+    """All commits in the order of `parents`, with what each changed in its first parent; those that git cannot tell
+    of are left out. Where there are many, two processes take turns."""
+    options = ("--stdin", "--raw", "-r", "-z", "--root", "--no-renames", "--no-abbrev", "--always")
+    form = "--format=%H%x00%an%x00%ae%x00%at"
+    ids = [one.decode() for one in parents]
+    count = min(2, os.cpu_count() or 1) if len(ids) > _SEVERAL else 1
+    with ExitStack() as stack:
+        streams: list[Iterator[_Commit]] = []
+        for first in range(count):
+            started = repository.git.start(
+                "diff-tree", *options, "--diff-merges=first-parent", form, stdin=subprocess.PIPE
+            )
+            process = stack.enter_context(started)
+            blocks = (ids[at : at + _BLOCK] for at in range(first * _BLOCK, len(ids), count * _BLOCK))
+            start_feeding(process.stdin, list(chain.from_iterable(blocks)))
+            streams.append(_commits(process.stdout, parents))
+        yield from _in_turns(streams, parents)
+
+
+def _in_turns(streams: Sequence[Iterator[_Commit]], order: Iterable[bytes]) -> Iterator[_Commit]:
+    """The commits of streams that hold every so-manieth block of an order, in that order."""
+    nearest = [next(stream, None) for stream in streams]
+    for number, name in enumerate(order):
+        turn = number // _BLOCK % len(streams)
+        commit = nearest[turn]
+        if commit is not None and commit.id == name:
+            yield commit
+            nearest[turn] = next(streams[turn], None)
 
 
 def _commits(stream: IO[bytes], parents: dict[bytes, list[bytes]]) -> Iterator[_Commit]:
