@@ -202,10 +202,11 @@ class Stretches:
                         hits.append(
                             Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end)
                         )
-        for view in _one_order(decode.views(blank, max(0, first - 1), len(data))):
+        wide: list[Hit] = []
+        for view in decode.views(blank, max(0, first - 1), len(data)):
             if view.end > first:
-                hits += self._inside(view)
-        return hits
+                (wide if view.name == "utf-16" else hits).extend(self._inside(view))
+        return hits + _one_order(wide)
 
     def _inside(self, view: decode.View) -> Iterator[Hit]:
         for hit in self._matcher.hits(view.data, 0, len(view.data)):
@@ -340,17 +341,14 @@ class Stretches:
                     yield found
 
 
-def _one_order(views: Iterable[decode.View]) -> Iterator[decode.View]:
-    """The views, but of UTF-16 that reads in both byte orders (a line cut within its last character does) one only."""
-    wide: list[decode.View] = []
-    for view in views:
-        if view.name == "utf-16":
-            wide.append(view)
-        else:
-            yield view
-    for view in wide:
-        if not any(one.start < view.start < one.end - 2 for one in wide):
-            yield view
+def _one_order(wide: list[Hit]) -> list[Hit]:
+    """The hits in UTF-16, each in one byte order: behind a NUL, or where a line is cut within a character, text reads
+    in both, and in one of them it may lack a character."""
+    kept: list[Hit] = []
+    for hit in sorted(wide, key=lambda one: (one.secret_start - one.secret_end, one.start, one.attempt.rule.id)):
+        if not any((one.start - hit.start) % 2 and one.start < hit.end and hit.start < one.end for one in kept):
+            kept.append(hit)
+    return kept
 
 
 def _secret(hit: Hit) -> bytes:

@@ -220,6 +220,21 @@ def test_wide_text_gets_a_wide_mask(encoding: str, new_key: NewKey, stretches: S
     assert masked(stretches, cut(data, range(0, 200, 3))) == whole
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("before", [b"", b"=", b"\0", b"x\0"])
+@pytest.mark.parametrize("behind", [b"", b"'", b"\0", b"\n"])
+def test_wide_text_inside_of_other_text_is_masked_whole(
+    encoding: str, before: bytes, behind: bytes, new_key: NewKey, stretches: Stretches
+) -> None:
+    for rule in ("github-personal-access-token", "algolia-admin-api-key"):
+        key = new_key(rule)
+        text = f"ALGOLIA_ADMIN_KEY={key.key.decode()}".encode(encoding)
+        data = b"line\nwide" + before + text + behind + b"end\n"
+        whole = masked(stretches, [data])
+        assert masked(stretches, cut(data, range(0, 100, 7))) == whole
+        assert key.secret.decode().encode(encoding)[1:-1] not in whole
+
+
 def test_a_line_without_an_end_is_masked_in_bounded_memory(new_key: NewKey, stretches: Stretches) -> None:
     keys = [new_key("github-personal-access-token").key for _ in range(6)]
     filler = b"lorem ipsum dolor sit amet " * 12_000
