@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from itertools import accumulate
 
 from scanner.models import Chunk, Finding, Kind, Location, Note, Origin, Skipped
-from scanner.sources.interface import Source
+from scanner.sources.interface import Source, Undivided
 from scanner.sources.walk import Run, Walk, reason_of, shown, unreadable
 from scanner.sources.windows import OVERLAP, WINDOW, windows
 
@@ -128,16 +128,7 @@ class _Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What the parts of `Files` have in common."""
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        """Nothing to add here: `Files` itself knows the names."""
-        return findings
-
-
-@dataclass(frozen=True, slots=True)
-class _Remarks(_Part):
+class _Remarks(Undivided):
     """What the walk itself could not read, and what it has to say."""
 
     skipped: tuple[Skipped, ...]
@@ -147,9 +138,6 @@ class _Remarks(_Part):
         yield from self.skipped
         yield from self.notes
 
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
     def weight(self) -> int:
         return 0
 
@@ -158,7 +146,7 @@ class _Remarks(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class _Names(_Part):
+class _Names(Undivided):
     """Names of files and folders, as one content. `offset` is where it begins in the list of all names."""
 
     names: tuple[str, ...]
@@ -168,9 +156,6 @@ class _Names(_Part):
         data = b"".join(os.fsencode(name) + _BETWEEN_NAMES for name in self.names)
         yield Chunk(data, Origin("", Kind.PATH_NAME), offset=self.offset)
 
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
     def weight(self) -> int:
         return sum(map(len, self.names))
 
@@ -179,7 +164,7 @@ class _Names(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class FileList(_Part):
+class FileList:
     """Files to read, by name. Whatever became of them since they were listed, nothing here stops the scan."""
 
     base: str
@@ -200,6 +185,10 @@ class FileList(_Part):
         ]
         share = max(1, -(-len(pieces) // max(count, 1)))
         return [replace(self, runs=tuple(pieces[at : at + share])) for at in range(0, len(pieces), share)]
+
+    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """Nothing to add here: `Files` itself knows the names."""
+        return findings
 
     def weight(self) -> int:
         return sum(run.size for run in self.runs)

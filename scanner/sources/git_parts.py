@@ -16,7 +16,7 @@ from scanner.sources.git_batch import Large, Object, read_objects
 from scanner.sources.git_objects import Inventory, show_path
 from scanner.sources.git_tree import NewEntries
 from scanner.sources.git_trim import TRIM_MARGIN, changed_windows
-from scanner.sources.interface import Source
+from scanner.sources.interface import Source, Undivided
 from scanner.sources.windows import windows
 
 SLICE = 500
@@ -36,7 +36,7 @@ class Slice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Undivided):
     """What is already at hand: remarks, gaps and ref names."""
 
     items: tuple[Chunk | Skipped | Note, ...]
@@ -44,12 +44,6 @@ class Ready:
 
     def chunks(self) -> Iterator[Chunk | Skipped | Note]:
         return iter(self.items)
-
-    def partitions(self, count: int) -> Sequence[Source]:
-        return [self]
-
-    def locate(self, findings: Sequence[Finding]) -> Sequence[Finding]:
-        return findings
 
     def weight(self) -> int:
         return sum(len(item.data) for item in self.items if isinstance(item, Chunk))
@@ -243,4 +237,4 @@ def pack(slices: Sequence[Slice], count: int, git: Git, width: int, prefix: str)
     return [Part(git, width, prefix, tuple(slices[i] for i in sorted(chosen))) for chosen in bins if chosen]
 
 
-__all__ = ["SLICE", "Part", "Ready", "Slice", "cut", "is_note", "name_of", "pack"]
+__all__ = ["SLICE", "Part", "Ready", "Slice", "below_ids", "cut", "is_note", "name_of", "pack"]

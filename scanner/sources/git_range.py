@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from scanner.errors import SourceError
-from scanner.models import Chunk, Finding, History, Kind, Location, Note, Origin, Skipped
+from scanner.models import Chunk, Finding, Kind, Note, Origin, Skipped
 from scanner.sources.change import Contents, Keys, Look, key, show_path
 from scanner.sources.git import GitError, Repository, open_repository
-from scanner.sources.git_batch import Object, read_objects
+from scanner.sources.git_heads import Heads, Tree, id_of, listed
 from scanner.sources.git_locate import locate
 from scanner.sources.git_missing import missing_objects
 from scanner.sources.git_objects import Inventory, Selection, take_inventory
 from scanner.sources.git_parts import Ready, Slice, cut, pack
 from scanner.sources.interface import Source
 from scanner.sources.revisions import NO_OBJECT, Range, UnknownRevisionError, parse_range, pushed, received
-from scanner.sources.windows import advance, windows
 
 _ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NO_CONTENT = frozenset({b"000000", b"160000"})
 _COMPARED = frozenset({Kind.BLOB, Kind.NOTE, Kind.PATH_NAME})
 _RAW = ("-r", "--raw", "-z", "--no-renames", "--no-relative")
-_LONGEST = 64 * 1024  # what stands where a finding was made is searched for up to this length
-
-Tree = dict[bytes, str]
-"""The files of a commit: path and blob."""
 
 
 class RevisionRanges:
@@ -68,7 +62,7 @@ class RevisionRanges:
         """One finding for each rule, path and secret: where it stands in a head, or in the newest version that
         held it."""
         located = locate(self.repository, self.inventory, self._selection, findings)
-        heads = _Heads(self.repository, self._head_trees, self._raw_paths(located))
+        heads = Heads(self.repository, self._head_trees, self._raw_paths(located))
         return sorted(heads.told(located), key=lambda finding: finding.sort_key)
 
     def weight(self) -> int:
@@ -121,7 +115,7 @@ class RevisionRanges:
             for commit in parted if one.symmetric or not one.base else dict.fromkeys([*parted, one.base]):
                 tree = self._tree(commit)
                 changed = {path for path, blob in tree.items() if head.get(path) != blob} if commit in parted else set()
-                blobs.update(((show_path(path), tree[path]), None) for path in tree if _listed(path) in paths)
+                blobs.update(((show_path(path), tree[path]), None) for path in tree if listed(path) in paths)
                 blobs.update(((show_path(path), tree[path]), None) for path in sorted(changed))
                 if names:
                     all_names.update(dict.fromkeys(tree))
@@ -131,7 +125,7 @@ class RevisionRanges:
         """What stood before in place of what the commits with findings changed, as far as it is not new itself."""
         old: dict[str, bytes] = {}
         for changes in self._changes():
-            if any(_listed(path) in paths or new in ids for path, _, new in changes):
+            if any(listed(path) in paths or new in ids for path, _, new in changes):
                 for path, before, _ in changes:
                     old.update(dict.fromkeys(before, path))
         fresh = self.inventory.find(old)
@@ -196,7 +190,7 @@ class RevisionRanges:
             differs = {path: fields.split(b" ") for fields, path in zip(tokens, tokens, strict=False)}
             new = {path: words[3] for path, words in differs.items() if words[1] not in _NO_CONTENT}
             common = new if common is None else {path: blob for path, blob in new.items() if path in common}
-        return [b"%s %s\n" % (blob, _listed(path)) for path, blob in (common or {}).items()]
+        return [b"%s %s\n" % (blob, listed(path)) for path, blob in (common or {}).items()]
 
     @cached_property
     def _slices(self) -> list[Slice]:
@@ -212,7 +206,7 @@ class RevisionRanges:
 
     def _raw_paths(self, findings: Sequence[Finding]) -> dict[str, bytes]:
         """The path by which each blob that was found is known, as git has it."""
-        wanted = {number: one for one, number in self.inventory.find({_id_of(one) for one in findings} - {""}).items()}
+        wanted = {number: one for one, number in self.inventory.find({id_of(one) for one in findings} - {""}).items()}
         groups = self.inventory.groups[b"blob"].items()
         return {wanted[number]: path for path, group in groups for number in group if number in wanted}
 
@@ -310,79 +304,6 @@ class RevisionRange(RevisionRanges):
         super().__init__(place, [Range(base, head, symmetric)])
 
 
-class _Heads:
-    """Tells which findings the heads still hold, and where they stand there."""
-
-    def __init__(self, repository: Repository, trees: Sequence[Tree], raw_paths: Mapping[str, bytes]) -> None:
-        self._git = repository.git
-        self._raw_paths = raw_paths
-        wanted = set(raw_paths.values())
-        self._blobs: dict[bytes, dict[str, None]] = {}
-        for tree in trees:
-            for path, blob in tree.items():
-                if _listed(path) in wanted:
-                    self._blobs.setdefault(_listed(path), {})[blob] = None
-        self._trees = trees
-
-    def told(self, findings: Sequence[Finding]) -> Iterator[Finding]:
-        ids = [one.origin.object_id for one in findings if one.origin.kind in _IN_BLOBS]
-        objects = {item.id: item.data for item in read_objects(self._git, list(dict.fromkeys(ids)))}
-        for one in findings:
-            if one.origin.kind in _IN_BLOBS:
-                yield self._in_blobs(one, objects.get(one.origin.object_id, b""))
-            elif one.origin.kind is Kind.PATH_NAME:
-                yield _standing(one, in_head=one.origin.path in self._names)
-            else:
-                yield _standing(one, in_head=one.origin.kind is not Kind.TAG_MESSAGE)
-
-    def _in_blobs(self, finding: Finding, data: bytes) -> Finding:
-        blobs = self._blobs.get(self._raw_paths.get(finding.origin.object_id, b""), {})
-        if finding.origin.object_id in blobs:
-            return _standing(finding, in_head=True)
-        needle = _needle(data, finding)
-        for item in read_objects(self._git, list(blobs)):
-            moved = _moved(finding, needle, item)
-            if moved is not None:
-                return _standing(moved, in_head=True)
-        return _standing(finding, in_head=False)
-
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        """All files and folders of the heads."""
-        names = {path for tree in self._trees for path in tree}
-        folders = {path[: found.start()] for path in names for found in re.finditer(b"/", path)}
-        return frozenset(map(show_path, names | folders))
-
-
-_IN_BLOBS = frozenset({Kind.BLOB, Kind.NOTE})
-
-
-def _standing(finding: Finding, *, in_head: bool) -> Finding:
-    history = replace(finding.history or History(), in_head=in_head)
-    return replace(finding, history=replace(history, removed=None) if in_head else history)
-
-
-def _needle(data: bytes, finding: Finding) -> bytes:
-    """The bytes that stand where the finding was made, which are not the secret where that is encoded."""
-    secret = finding.secret.reveal()
-    span = data[finding.location.start : finding.location.end]
-    return secret if not span or len(span) > _LONGEST or (secret in data and secret not in span) else span
-
-
-def _moved(finding: Finding, needle: bytes, item: Object) -> Finding | None:
-    """The finding where it stands in this version; None when it does not."""
-    origin = replace(finding.origin, object_id=item.id)
-    for chunk in windows(item.large.read, origin) if item.large else [Chunk(item.data, origin)]:
-        at = chunk.data.find(needle)
-        if at >= 0:
-            first = advance(chunk, chunk.data, at)
-            last = advance(chunk, chunk.data, at + len(needle.removesuffix(b"\n")))
-            end = first.offset + len(needle)
-            where = Location(finding.location.path, first.offset, end, first.line, first.column, last.line, last.column)
-            return replace(finding, origin=origin, location=where)
-    return None
-
-
 def _sides(fields: bytes) -> tuple[list[str], str]:
     """The old blobs and the new one of a raw line; "" where there is none."""
     parents = len(fields) - len(fields.lstrip(b":"))
@@ -390,15 +311,6 @@ def _sides(fields: bytes) -> tuple[list[str], str]:
     modes, ids = words[: parents + 1], words[parents + 1 : 2 * parents + 2]
     sides = ["" if mode in _NO_CONTENT else one.decode() for mode, one in zip(modes, ids, strict=True)]
     return [one for one in sides[:-1] if one], sides[-1]
-
-
-def _listed(path: bytes) -> bytes:
-    """A path as the enumeration of objects tells it: up to the first line break."""
-    return path.partition(b"\n")[0]
-
-
-def _id_of(finding: Finding) -> str:
-    return finding.origin.object_id if finding.origin.kind in _IN_BLOBS else ""
 
 
 __all__ = [
