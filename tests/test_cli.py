@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from scanner.cli.root import COMMANDS, keysweep
 from scanner.fakes import Fake
+from tests.commands import WAIT, until_idle
 from tests.gitrepo import GitRepo
 
 KEYSWEEP = str(Path(sys.executable).with_name("keysweep"))
@@ -360,7 +360,7 @@ def test_a_reader_that_went_away_before_is_a_failure(report: str, shell: Shell) 
     told = scan.stderr.read()
     scan.stderr.close()
     shell.check(told)
-    assert scan.wait(timeout=60) == 2
+    assert scan.wait(WAIT) == 2
     assert b"BrokenPipe" not in told
 
 
@@ -384,26 +384,23 @@ def test_ctrl_c_tells_what_was_found_and_that_there_is_more(shell: Shell, key: F
     window = 17 * 1024 * 1024
     scan.stdin.write(b"TOKEN=" + key.key + b"\n" + b"a line of a log\n" * (window // 16))
     scan.stdin.flush()
-    _until_it_sleeps(scan.pid)
+    until_idle(scan.pid)
     scan.send_signal(signal.SIGINT)
-    out, err = scan.communicate(timeout=60)
+    out, err = scan.communicate(timeout=WAIT)
     shell.check(out, err)
     assert RULE.encode() in out
     assert b"interrupted" in out
     assert scan.returncode == 1
 
 
-def _until_it_sleeps(pid: int) -> None:
-    """Waits until a process waits for input and has done so for a while (Linux; elsewhere, a while)."""
-    quiet, before = 0, -1.0
-    while quiet < 5:
-        time.sleep(0.1)
-        try:
-            ticks = [float(word) for word in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]]
-        except OSError:
-            time.sleep(5)
-            return
-        quiet, before = (quiet + 1, before) if sum(ticks) == before else (0, sum(ticks))
+def test_ctrl_c_while_it_loads_is_told(shell: Shell, tmp_path: Path) -> None:
+    """What loads first is a module that presses the keys."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    pressed = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    (folder / "click.py").write_text(pressed, encoding="utf-8")
+    done = shell.run("--help", env={"PYTHONPATH": str(folder)})
+    assert (done.code, done.out, done.err) == (130, "", "keysweep: interrupted\n")
 
 
 def test_bytes_that_are_no_text_are_scanned(shell: Shell, key: Fake) -> None:
@@ -722,6 +719,8 @@ def test_reports_that_cannot_be_written_are_told_with_their_path(shell: Shell) -
         ("files . >/dev/full", 2, "standard output: No space left on device"),
         ("rules checks >/dev/full", 2, "standard output: No space left on device"),
         ("--help >/dev/full", 2, "standard output: No space left on device"),
+        ("rules list --json >/dev/full", 2, "standard output: No space left on device"),
+        ("rules fake github-personal-access-token --count 2000 >/dev/full", 2, "standard output: No space left"),
     ],
 )
 def test_streams_that_are_closed_or_full_end_in_a_sentence(shell: Shell, command: str, code: int, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -20,6 +21,13 @@ LONGEST = 2_000
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. Every expected failure is one sentence on standard error."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # while it loads, or while an error is told
+        return _say("interrupted", INTERRUPTED)
+
+
+def _run(arguments: Sequence[str]) -> int:
     import click  # noqa: PLC0415
 
     from scanner.cli.root import keysweep  # noqa: PLC0415
@@ -92,6 +100,8 @@ def _sentence(error: Exception, *, lost: bool) -> str:
     if isinstance(error, KeysweepError):
         return shortened(masked(str(error)), LONGEST)
     if isinstance(error, OSError):
+        # What is larger than the buffer is dropped when it cannot be written. Files of ours are told by their names.
+        lost = lost or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         place = error.filename or ("standard output" if lost else "a system call")
         return masked(f"{place}: {error.strerror or type(error).__name__}")
     return _bug(error)
