@@ -31,6 +31,7 @@ KEPT = ".before-keysweep"
 """Added to the name of somebody else's hook that ours calls first."""
 
 FOREIGN = re.compile(rb"dubious ownership|unsafe repository")
+_NO_REPOSITORY = b"fatal: not a git repository"
 """What git says, in English, of a repository of another user's."""
 
 _WITH_LINES = frozenset({"pre-push", "pre-receive"})  # git tells these on standard input what is pushed
@@ -163,6 +164,8 @@ def _ask(place: str, *arguments: str, missing: str | None = None) -> str:
                 f"{place}: the repository belongs to another user, so git does not tell where its hooks are; "
                 "let its owner do this, or trust it: git config --global --add safe.directory PATH"
             )
+        if _NO_REPOSITORY in done.stderr:
+            raise SourceError(f"{place} is not in a git repository; name one, or all of yours with --global")
         raise SourceError(f"{place}: git does not tell where its hooks are: {sanitize(done.stderr)}")
     return os.fsdecode(done.stdout.removesuffix(b"\n").removesuffix(b"\r"))
 

@@ -177,31 +177,44 @@ class RuleSet(Sequence[Rule]):
 
         Raises KeysweepError for a name that fits no rule.
         """
-        chosen = self._fitting(enable, "enable") if enable else {rule.id for rule in self._rules}
-        return RuleSet(self._rules, frozenset(chosen - self._fitting(disable, "disable")))
+        chosen = self._fitting(enable, "enable: ") if enable else {rule.id for rule in self._rules}
+        return RuleSet(self._rules, frozenset(chosen - self._fitting(disable, "disable: ")))
 
-    def _fitting(self, names: Sequence[str], option: str) -> set[str]:
+    def called(self, names: Sequence[str]) -> list[Rule]:
+        """The rules of these names (rule ids, provider ids or globs), all when there are none. Raises KeysweepError for
+        a name that fits no rule."""
+        chosen = self._fitting(names)
+        return [rule for rule in self._rules if not names or rule.id in chosen]
+
+    def _fitting(self, names: Sequence[str], option: str = "") -> set[str]:
         found: set[str] = set()
         for name in names:
             fits = {rule.id for rule in self._rules if name == rule.provider or fnmatchcase(rule.id, name)}
             if not fits:
-                raise KeysweepError(self._unknown(name, option))
+                raise KeysweepError(f"{option}no rule or provider is called '{name}'; {self._near(name)}")
             found |= fits
         return found
 
-    def _unknown(self, name: str, option: str) -> str:
-        import difflib  # noqa: PLC0415 - only when something is wrong
-
-        near = difflib.get_close_matches(name, [*self.by_id, *{rule.provider for rule in self._rules}], 3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; `keysweep rules list` shows them all"
-        return f"{option}: no rule or provider is called '{name}'{hint}"
-
     def get(self, rule_id: str) -> Rule:
-        """The rule of that id. Raises KeysweepError that names the nearest."""
+        """The rule of that id. Raises KeysweepError that names the nearest, or those of a provider or glob."""
         try:
             return self.by_id[rule_id]
         except KeyError:
-            raise KeysweepError(self._unknown(rule_id, "rule")) from None
+            raise KeysweepError(self._not_one(rule_id)) from None
+
+    def _not_one(self, name: str) -> str:
+        try:
+            fits = [rule.id for rule in self.called([name])]
+        except KeysweepError:
+            return f"no rule is called '{name}'; {self._near(name)}"
+        more = f" and {len(fits) - 3:,} more" if len(fits) > 3 else ""
+        return f"'{name}' is not the id of one rule: name one of {', '.join(fits[:3])}{more}"
+
+    def _near(self, name: str) -> str:
+        import difflib  # noqa: PLC0415 - only when something is wrong
+
+        near = difflib.get_close_matches(name, [*self.by_id, *{rule.provider for rule in self._rules}], 3)
+        return f"did you mean {' or '.join(near)}?" if near else "`keysweep rules list` shows them all"
 
 
 def load_rules(extra: Sequence[str | Path] = (), *, shipped: bool = True, cache: bool = True) -> RuleSet:

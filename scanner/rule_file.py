@@ -95,7 +95,7 @@ class _Reader:
             root = yaml.compose(text, Loader=loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or error
+            problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
             raise self.fail((mark.line if mark else 0) + 1, f"not YAML: {problem}") from error
         except (RecursionError, UnicodeDecodeError) as error:
             raise self.fail(1, "not YAML: nested too deeply, or not UTF-8") from error

@@ -35,7 +35,7 @@ def content(path: Path, *, usual: bool) -> tuple[str, bytes] | None:
     if usual and not path.exists():
         return None
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file")
+        raise ConfigError(f"{path}: {'it is no regular file' if path.exists() else 'no such file'}")
     return path.name, read_whole(path, LARGEST, "such file of another scanner")
 
 

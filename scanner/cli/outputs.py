@@ -40,10 +40,12 @@ class Outputs:
         return Outputs(tuple(target for target in self.targets if target[1] is not None))
 
     def check(self) -> None:
-        """Raises `UsageError` where a report has no folder to go to: nobody waits for a scan to be told so."""
+        """Raises `UsageError` where a report has no place to go to: nobody waits for a scan to be told so."""
         for _, path in self.targets:
             if path is not None and not path.parent.is_dir():
                 raise UsageError(f"{path}: the report cannot be written: there is no such folder")
+            if path is not None and path.is_dir():
+                raise UsageError(f"{path}: the report cannot be written: it is a folder; name a file in it")
 
     def write(self, render: Callable[[str, bool], str]) -> None:
         """Writes every report; `render` makes the text of a format, and is told whether it goes to standard output.

@@ -48,8 +48,7 @@ def list_rules(extra: tuple[Path, ...], as_json: bool, names: tuple[str, ...]) -
       keysweep rules list
       keysweep rules list github 'aws-*' --json
     """
-    found = load_rules(extra).select(names)
-    chosen = [rule for rule in found if rule.id in found.selected]
+    chosen = load_rules(extra).called(names)
     if as_json:
         click.echo(json.dumps([_plain(rule) for rule in chosen], indent=2))
         return

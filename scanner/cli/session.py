@@ -150,6 +150,12 @@ class Session:
             return None
         return load_baseline(self.baseline_path)
 
+    @cached_property
+    def _known(self) -> tuple[Baseline, Identities] | None:
+        """The baseline that counts, and what computes identities as it does. Raises ConfigError for a bad one."""
+        baseline = self.baseline()
+        return None if baseline is None else (baseline, baseline.identities(self.pepper, self.matcher.mask))
+
     def remember(self, folder: Path | None) -> Memory | None:
         """Opens the memory in that folder, or in the one of the configuration; what scans find out goes there."""
         if folder is None and not self.config.cache:
@@ -197,9 +203,8 @@ class Session:
     def judge(self, result: ScanResult, *, whole: bool) -> Decision:
         """What the policy and the baseline make of it, and the providers, when they are to be asked."""
         known: Known = NOTHING_KNOWN
-        baseline = self.baseline()
-        if baseline is not None:
-            known = match(baseline, result.findings, baseline.identities(self.pepper, self.matcher.mask))
+        if self._known is not None:
+            known = match(self._known[0], result.findings, self._known[1])
         today = datetime.now(UTC).date()
         policy, tolerated = self.config.policy(whole=whole), self.honoured(result)
         decision = decide(result, policy, known, today=today, honoured=tolerated)
@@ -251,6 +256,7 @@ class Session:
     def run(self, source: Source, *, whole: bool = False) -> int:
         """Scans, judges, writes every report and returns the exit code."""
         self._outputs.check()
+        self._known  # noqa: B018 - a bad file is told before the scan, not after it
         decision = self.judge(self.scan(source), whole=whole)
         if self.wanted.verify_plan and self.asking is not None:
             self._show_plan(self.asking, decision)

@@ -197,7 +197,9 @@ def open_repository(path: str | os.PathLike[str], *, inherit: Iterable[str] = ()
     """
     place = os.fspath(path)
     if not Path(place).is_dir():
-        raise SourceError(f"{place}: no such folder; name a git repository or a folder inside one")
+        is_range = ".." in place.replace("../", "").strip("./")
+        hint = f"; revisions stand behind the repository: . {place}" if is_range else ""
+        raise SourceError(f"{place}: no such folder; name a git repository or a folder inside one{hint}")
     kept = tuple((name, _absolute(name, os.environ[name])) for name in sorted(inherit) if name in os.environ)
     git = Git(find_git(), str(Path(place).resolve()), kept)
     notes: tuple[str, ...] = ()
