@@ -13,6 +13,7 @@ from scanner.cli.session import Session
 from scanner.cli.settings import Ground
 from scanner.errors import ConfigError, UsageError
 from scanner.models import ScanResult
+from scanner.pipeline import INTERRUPTED
 from scanner.policy import By, decide
 from scanner.reports.interface import count
 from scanner.reports.text_safety import printable
@@ -87,7 +88,7 @@ def update(wanted: Wanted, place: str, tree: bool, reason: str, expires: str | N
     """
     session = Session(wanted, _ground(place, tree))
     session.refuse_verify("baseline")
-    return _update(session, store.load(session.baseline_to_write), place, tree, reason, _date(expires), prune=prune)
+    return _update(session, _there(session.baseline_to_write), place, tree, reason, _date(expires), prune=prune)
 
 
 @baseline.command("import")
@@ -121,6 +122,7 @@ def import_(wanted: Wanted, file: Path, place: str, tree: bool, reason: str, exp
     old = store.load(path) if path.exists() else store.new_baseline(session.pepper, str(path))
     source = _source(session, place, tree)
     result = session.scan(source)
+    _not_interrupted(result, str(path))
     found = honoured(claims, result.findings, session.matcher, reader(getattr(source, "repository", None)))
     taken = [finding for finding in result.findings if found.claim(finding)]
     changed = store.update(
@@ -147,7 +149,7 @@ def show(wanted: Wanted) -> int:
     """
     session = Session(wanted)
     session.refuse_verify("baseline")
-    known = store.load(session.baseline_path)
+    known = _there(session.baseline_path)
     today = datetime.now(UTC).date()
     for entry in known.entries:
         until = f", until {entry.expires}{' (expired)' if entry.expired(today) else ''}" if entry.expires else ""
@@ -155,6 +157,12 @@ def show(wanted: Wanted) -> int:
         click.echo(f"{_safe(session, entry.rule)}  {_safe(session, entry.path)}  (since {entry.added}{until}){reason}")
     click.echo(f"{count(len(known.entries), 'entry', 'entries')} in {session.baseline_path}", err=True)
     return 0
+
+
+def _there(path: Path) -> store.Baseline:
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no baseline yet; keysweep baseline create makes one")
+    return store.load(path)
 
 
 def _date(text: str | None) -> date | None:
@@ -184,6 +192,7 @@ def _update(
     session: Session, old: store.Baseline, place: str, tree: bool, reason: str, expires: date | None, *, prune: bool
 ) -> int:
     result = session.scan(_source(session, place, tree))
+    _not_interrupted(result, old.name)
     today = datetime.now(UTC).date()
     decision = decide(result, session.config.policy(), today=today, honoured=session.honoured(result))
     accepted = [*decision.findings, *(item.finding for item in decision.suppressed if item.by is By.BASELINE)]
@@ -198,6 +207,13 @@ def _update(
         gone = "removed" if prune else "stale (nothing answers to it any more; --prune removes it)"
         click.echo(f"  {gone}: {_safe(session, entry.rule)}  {_safe(session, entry.path)}")
     return _incomplete(session, result)
+
+
+def _not_interrupted(result: ScanResult, path: str) -> None:
+    """Raises KeyboardInterrupt again before half of the findings become a baseline."""
+    if any(item.what == INTERRUPTED for item in result.skipped):
+        click.echo(f"keysweep: nothing was written to {printable(path)}", err=True)
+        raise KeyboardInterrupt
 
 
 def _incomplete(session: Session, result: ScanResult) -> int:

@@ -20,6 +20,7 @@ from scanner.recognition import recognise
 from scanner.reports.text_safety import printable
 from scanner.reports.words import headline, meaning
 from scanner.rule import Rule
+from scanner.verifier import Plan
 
 
 @click.command()
@@ -65,7 +66,8 @@ def verify(
     finding, settings = given.put(finding, rule, trusted.settings)
     asking = Asking(replace(trusted, settings=settings), Policy(frozenset({FailOn.ANY}), *LEAST), _say)
     if only_plan:
-        click.echo(shown(asking.plan([finding])), nl=False)
+        plan = asking.plan([finding])
+        click.echo(_plan_json(plan) if as_json else shown(plan), nl=as_json)
         return 0
     (answered,) = asking.finish([finding], Progress(sys.stderr.isatty()))
     click.echo(_json(answered, rule) if as_json else _text(answered, rule))
@@ -91,6 +93,12 @@ def _text(finding: Finding, rule: Rule) -> str:
         ("revoke", rule.rotate if said.status != "inactive" else ""),
     ]
     return "\n".join(f"{printable(name):>8}  {printable(text)}" for name, text in rows if text)
+
+
+def _plan_json(plan: Plan) -> str:
+    asked = [{"provider": one.provider, "host": one.host, "request": one.endpoint} for one in plan.targets]
+    left = [{"rule": one.rule_id, "reason": one.reason, "detail": one.detail} for one in plan.not_asked]
+    return json.dumps({"would_ask": asked, "would_not_ask": left}, indent=2)
 
 
 def _json(finding: Finding, rule: Rule) -> str:
