@@ -66,10 +66,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class NoCase:
-    """Nobody is asked; the verdict that stands without. `waits` when what is missing may still turn up in the file."""
+    """Nobody is asked; the verdict that stands without."""
 
     verdict: Verdict
-    waits: bool = False
 
 
 class Cases:
@@ -144,7 +143,7 @@ def _incomplete(lacking: frozenset[str], resolved: Resolved, rule: Rule) -> NoCa
     cut = sorted(lacking - {part.name for part in rule.parts})
     told = [advice(parts, rule.provider)] if parts else []
     told += [f"the key does not say its {', '.join(cut)}"] if cut else []
-    return NoCase(unknown("missing-part", "; ".join(told)), waits=bool(parts))
+    return NoCase(unknown("missing-part", "; ".join(told)))
 
 
 __all__ = ["Case", "Cases", "NoCase"]

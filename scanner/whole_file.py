@@ -26,15 +26,16 @@ def opened(path: str | Path) -> BinaryIO:
 
 
 def read_whole(path: Path, most: int, what: str, name: str = "") -> bytes:
-    """All bytes of a file. Raises `ConfigError` when it cannot be read, or holds more than `most` bytes (whole MiB),
-    which no `what` does; `name` stands for the path in that sentence where the path is not to be shown."""
+    """All bytes of a file. Raises `ConfigError` when it cannot be read, or holds more than `most` bytes (whole KiB
+    or MiB), which no `what` does; `name` stands for the path in these sentences where the path alone will not do."""
     try:
         with opened(path) as file:
             data = file.read(most + 1)
     except OSError as error:
         raise ConfigError(f"{name or path}: cannot be read: {error.strerror or error}") from error
     if len(data) > most:
-        raise ConfigError(f"{name or path}: larger than {most >> 20} MiB, which no {what} is")
+        bound = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+        raise ConfigError(f"{name or path}: larger than {bound}, which no {what} is")
     return data
 
 

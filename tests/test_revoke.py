@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from scanner.fakes import Fake
+from tests.commands import WAIT
 from tests.gitrepo import GitRepo
 from tests.revocation_desk import BAD, HERE, ORG, CompanyService, Desk
 from tests.simulator import Answer, Asked, Simulator, cut, hang_up, huge, simulator
@@ -51,7 +52,7 @@ class Ending(Shell):
             "HTTPS_PROXY": "http://127.0.0.1:9",
             "KEYSWEEP_STATE_DIR": str(self.place / "state"),
             "KEYSWEEP_VERIFY_ALLOW_LOOPBACK": "true",
-            "KEYSWEEP_VERIFY_TIMEOUT": "3",
+            "KEYSWEEP_VERIFY_TIMEOUT": "60",
             f"KEYSWEEP_VERIFY_{name}__BASE_URL": self.desk.server.url(HERE),
             **({"KEYSWEEP_VERIFY_LEGBA__ORG": ORG, "KEYSWEEP_VERIFY_LEGBA__HOST": "legba.acme.net"}
                if self.desk.provider == "legba" else {}),
@@ -270,6 +271,7 @@ def test_an_unknown_key_is_not_looked_for_by_its_sort(owned: Ending) -> None:
     ((), "--owner-key-env sk-api=VARIABLE"),
     (("--owner-key-env", "OWNER"), "'OWNER' is not set"),
     (("--owner-key-file", "nowhere"), "nowhere: cannot be read"),
+    (("--owner-key-file", "/dev/zero"), "/dev/zero: larger than 64 KiB, which no key is"),
 ])  # fmt: skip
 def test_without_an_owner_s_key_nothing_is_asked(owned: Ending, words: tuple[str, ...], sentence: str) -> None:
     done = owned.revoke("--yes", *words)
@@ -735,20 +737,20 @@ def test_what_is_under_way_comes_to_its_end_when_it_is_interrupted(shell_of: Mak
     def slowly(_: Desk, asked: Asked) -> Answer | None:
         if asked.method == "DELETE":
             begun.set()
-            go_on.wait(20)
+            go_on.wait(WAIT)
         return None
 
     shell.desk.wrong = slowly
-    env = shell.environment(KEYSWEEP_VERIFY_TIMEOUT="30")
+    env = shell.environment(KEYSWEEP_VERIFY_TIMEOUT="300")
     command = [KEYSWEEP, "revoke", "--report", "leaks.json", "--yes"]
     pipes: Mapping[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=shell.place, env=env, **pipes) as run:
-        assert begun.wait(20)
+        assert begun.wait(WAIT)
         run.send_signal(signal.SIGINT)
         assert run.stderr is not None
         told = _until(run.stderr.fileno(), b"comes to its end")
         go_on.set()
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=WAIT)
     shell.check(out, err, told)
     assert run.returncode == 1
     assert b"still works: 1 key" in out and b"ended: 1 key" in out
@@ -770,16 +772,16 @@ def while_it_rotates(
         if not asked.path.endswith("/rotate"):
             return None
         begun.set()
-        go_on.wait(20)
+        go_on.wait(WAIT)
         return None
 
     shell.desk.wrong = slowly
     command = [*before, KEYSWEEP, "revoke", "--rule", RULES["legba"], "--yes", *words]
     (shell.place / "key.txt").write_bytes(shell.key.key)
     with (shell.place / "key.txt").open("rb") as key:
-        env = shell.environment(KEYSWEEP_VERIFY_TIMEOUT="30")
+        env = shell.environment(KEYSWEEP_VERIFY_TIMEOUT="300")
         run = subprocess.Popen(command, cwd=shell.place, env=env, stdin=key, **{"preexec_fn": heard, **pipes})
-    assert begun.wait(20)
+    assert begun.wait(WAIT)
     return run, go_on
 
 
@@ -800,7 +802,7 @@ def test_no_signal_loses_a_new_key(rotating: Ending, signals: list[str]) -> None
         for name in signals[1:]:
             run.send_signal(getattr(signal, name))
         go_on.set()
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=WAIT)
     rotating.check(out, err, told)
     assert run.returncode == 0, err
     assert b"ended: 1 key" in out
@@ -818,7 +820,7 @@ def test_a_signal_while_a_command_takes_the_new_key_leaves_it_its_time(rotating:
         while not (rotating.place / "begun").exists():
             assert run.poll() is None
         os.killpg(run.pid, signal.SIGTERM)
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=WAIT)
     rotating.check(out, err)
     assert run.returncode == 0, err
     assert (rotating.place / "taken").read_text() == rotating.desk.new_key + "\n"
@@ -834,7 +836,7 @@ def test_a_terminal_that_is_closed_loses_no_new_key(rotating: Ending) -> None:
         os.close(slave)
         os.close(master)
         go_on.set()
-        run.wait(30)
+        run.wait(WAIT)
     assert (rotating.place / "new.txt").read_text() == rotating.desk.new_key + "\n"
     assert rotating.log[-2]["outcome"] == "revoked"
 
@@ -848,7 +850,7 @@ def test_an_ignored_signal_stays_ignored(rotating: Ending) -> None:
     with run:
         run.send_signal(signal.SIGHUP)
         go_on.set()
-        out, err = run.communicate(timeout=30)
+        out, err = run.communicate(timeout=WAIT)
     rotating.check(out, err)
     assert run.returncode == 0
     assert b"interrupted" not in err

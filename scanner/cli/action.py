@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, chdir, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -31,9 +31,6 @@ from scanner.sources.git import Repository
 from scanner.sources.git_fetch import Checkout
 from scanner.sources.git_history import GitHistory
 from scanner.sources.git_range import Range, RevisionRanges, UnknownRevisionError
-
-INPUTS: Final = ("scope", "trust", "fail-on", "verify", "cache", "path", "sarif-file")
-"""The inputs of action.yml that reach this command, each as `KEYSWEEP_INPUT_…`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class Job:
         """The payload of the event."""
         try:
             payload = json.loads(self.payload.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError("$GITHUB_EVENT_PATH cannot be read as JSON") from error
         return payload if isinstance(payload, dict) else {}
 

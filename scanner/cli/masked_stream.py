@@ -18,12 +18,12 @@ import click
 
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
-from scanner.errors import KeysweepError, SourceError, UsageError
+from scanner.errors import KeysweepError, UsageError
 from scanner.mask_report import LINES_NAMED, Report
 from scanner.masker import Masker, known
 from scanner.reports.interface import count
 from scanner.stretch import Stretches
-from scanner.whole_file import opened
+from scanner.whole_file import read_whole
 
 PIECE = 1 << 20
 """How much is read at once, when so much is there."""
@@ -65,14 +65,7 @@ class Masking:
         )
         given: list[bytes] = []
         if self.known is not None:
-            try:
-                with opened(self.known) as file:
-                    data = file.read(_MOST_KNOWN + 1)
-            except OSError as error:
-                raise SourceError(f"{self.known}: cannot be read: {error.strerror}") from error
-            if len(data) > _MOST_KNOWN:
-                raise SourceError(f"{self.known}: larger than {_MOST_KNOWN >> 20} MiB, which no list of secrets is")
-            given = data.splitlines()
+            given = read_whole(self.known, _MOST_KNOWN, "list of secrets").splitlines()
         engine = session.config.engine
         values = known(given, os.environ if self.env else {})
         return Stretches(session.rules, "bulk" if engine == "auto" else engine, values)

@@ -21,7 +21,7 @@ from scanner.recheck import (
     by_key,
 )
 from scanner.reports.interface import count
-from scanner.reports.text_safety import printable
+from scanner.reports.text_safety import safe
 from scanner.reports.words import meaning
 
 
@@ -132,8 +132,8 @@ def _lost(again: Again, mask: Callable[[str], str]) -> Iterator[str]:
         yield f"cannot be read any more: {count(len(again.lost), 'finding')}"
     for number, reason in again.lost.items():
         entry = again.entries[number]
-        what = f"{_safe(entry.key, mask)} [{_safe(entry.rule, mask)}] {_safe(place_of(entry), mask)}"
-        yield f"  {what}: {_safe(reason, mask)}"
+        what = f"{safe(entry.key, mask)} [{safe(entry.rule, mask)}] {safe(place_of(entry), mask)}"
+        yield f"  {what}: {safe(reason, mask)}"
 
 
 def _state(entry: Entry, finding: Finding) -> str:
@@ -145,14 +145,10 @@ def _state(entry: Entry, finding: Finding) -> str:
 def _block(entries: Sequence[Entry], finding: Finding, mask: Callable[[str], str]) -> Iterator[str]:
     first, said = entries[0], finding.validity
     more = f" and at {count(len(entries) - 1, 'more place')}" if len(entries) > 1 else ""
-    place = _safe(place_of(first), mask)
-    yield f"  {_safe(finding.masked, mask)} [{finding.rule_id}] {place}{more}"
+    place = safe(place_of(first), mask)
+    yield f"  {safe(finding.masked, mask)} [{finding.rule_id}] {place}{more}"
     when = f" on {said.asked[:10]}" if said.asked else ""
     then = f", {first.asked[:10]}" if first.asked else ""
-    before = f"; the report said {_safe(f'{first.status} ({first.reason}){then}', mask)}"
+    before = f"; the report said {safe(f'{first.status} ({first.reason}){then}', mask)}"
     known = before if first.reason != "not-asked" else ""
-    yield f"    {said.status} ({said.reason}){when}: {_safe(meaning(said), mask)}{known}"
-
-
-def _safe(text: str, mask: Callable[[str], str]) -> str:
-    return printable(mask(text))
+    yield f"    {said.status} ({said.reason}){when}: {safe(meaning(said), mask)}{known}"

@@ -9,7 +9,7 @@ from typing import Any
 from scanner.endings import OWNER, PAGE, REPORT, SELF, Ending
 from scanner.models import Validity
 from scanner.reports.interface import count
-from scanner.reports.text_safety import printable
+from scanner.reports.text_safety import safe
 from scanner.reports.words import meaning
 from scanner.revocation_service import Service
 from scanner.revoke_acts import Said
@@ -42,7 +42,7 @@ def plan_text(endings: Sequence[Ending], where: Service | None, mask: Mask) -> I
     for one in doing:
         yield f"  {_named(one, mask)}"
         told = f"hand it to the service with {where.shown}" if where else _how(one)
-        yield f"    {_safe(told, mask)}"
+        yield f"    {safe(told, mask)}"
     if by_hand:
         yield "left to you:"
     for one in by_hand:
@@ -70,20 +70,20 @@ def as_json(endings: Sequence[Ending], done: Sequence[Done] | None, where: Servi
             "state": one.state,
             "said": None if said is None else {
                 "outcome": said.outcome, "reason": said.reason, "http_status": said.http_status,
-                "detail": _safe(said.detail, mask), "ids": list(said.ids),
+                "detail": safe(said.detail, mask), "ids": list(said.ids),
             },
-            "before": _validity(one.before), "after": _validity(one.after), "remark": _safe(one.remark, mask),
+            "before": _validity(one.before), "after": _validity(one.after), "remark": safe(one.remark, mask),
         }  # fmt: skip
     return json.dumps({"dry_run": done is None, "keys": rows}, indent=2)
 
 
 def _row(one: Ending, where: Service | None, mask: Mask) -> dict[str, Any]:
     return {
-        "rule": one.finding.rule_id, "provider": one.rule.provider, "key": _safe(one.finding.masked, mask),
-        "environment": one.finding.environment or "unknown", "path": _safe(one.finding.location.path, mask),
+        "rule": one.finding.rule_id, "provider": one.rule.provider, "key": safe(one.finding.masked, mask),
+        "environment": one.finding.environment or "unknown", "path": safe(one.finding.location.path, mask),
         "line": one.finding.location.line, "how": "service" if where and not one.never else one.how,
         "endpoint": where.shown if where and not one.never else one.shown,
-        "barred": _safe(one.barred, mask), "page": one.page, "steps": list(one.steps),
+        "barred": safe(one.barred, mask), "page": one.page, "steps": list(one.steps),
     }  # fmt: skip
 
 
@@ -94,12 +94,12 @@ def _validity(said: Validity) -> Mapping[str, Any]:
 def _block(one: Done, mask: Mask) -> Iterator[str]:
     yield f"  {_named(one.ending, mask)}"
     if one.said is not None:
-        yield f"    {_safe(_told(one.said), mask)}"
+        yield f"    {safe(_told(one.said), mask)}"
         for identifier in one.said.ids if one.said.outcome != "revoked" else ():
-            yield f"      fits: {_safe(identifier, mask)}"
+            yield f"      fits: {safe(identifier, mask)}"
     yield f"    before: {_status(one.before)}; after: {_status(one.after)}"
     if one.remark:
-        yield f"    {_safe(one.remark, mask)}"
+        yield f"    {safe(one.remark, mask)}"
     if one.state in (WORKS, UNCERTAIN):
         yield from list(_left(one.ending, mask))[1:]
 
@@ -120,14 +120,14 @@ def _left(one: Ending, mask: Mask) -> Iterator[str]:
     """What a person can do about a key."""
     yield f"  {_named(one, mask)}"
     if one.barred:
-        yield f"    {_safe(one.barred, mask)}"
+        yield f"    {safe(one.barred, mask)}"
     if one.never:
         return
     if one.page:
-        yield f"    page: {_safe(one.page, mask)}"
+        yield f"    page: {safe(one.page, mask)}"
     for step in one.steps:
         if step != one.page:
-            yield f"    - {_safe(step, mask)}"
+            yield f"    - {safe(step, mask)}"
 
 
 def _how(one: Ending) -> str:
@@ -140,7 +140,7 @@ def _named(one: Ending, mask: Mask) -> str:
     place = f" {finding.location.path}:{finding.location.line}" if finding.location.path else ""
     kind = {"live": "LIVE", "test": "test"}.get(finding.environment, "")
     named = f"{finding.masked} [{finding.rule_id}]{f' {kind}' if kind else ''}"
-    return f"{_safe(named, mask)}{_safe(place, mask)}"
+    return f"{safe(named, mask)}{safe(place, mask)}"
 
 
 def _environments(endings: Sequence[Ending]) -> str:
@@ -151,10 +151,6 @@ def _environments(endings: Sequence[Ending]) -> str:
 
 def _is_done(one: Ending, where: Service | None) -> bool:
     return not one.never if where else one.asks and one.how != PAGE
-
-
-def _safe(text: str, mask: Mask) -> str:
-    return printable(mask(text))
 
 
 __all__ = ["as_json", "plan_text", "result_text"]

@@ -31,9 +31,9 @@ from scanner.reports.text_safety import printable
 from scanner.revocation_service import Service, service
 from scanner.revoker import ENDED, WAS_ENDED, WORKS, Done, Manner, Means, Revoker
 from scanner.verify_settings import VerifySettings
-from scanner.whole_file import opened
+from scanner.whole_file import read_whole
 
-_MOST_OWNER = 65_536
+_MOST_OWNER = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +225,7 @@ class Run:
 
 
 def _read_owner(path: Path) -> bytes:
-    try:
-        with opened(path) as file:
-            content = file.read(_MOST_OWNER + 1)
-    except OSError as error:
-        raise UsageError(f"--owner-key-file: {path}: cannot be read: {error.strerror}") from None
-    if len(content) > _MOST_OWNER:
-        raise UsageError(f"--owner-key-file: {path}: too large for a key")
-    return content
+    return read_whole(path, _MOST_OWNER, "key", f"--owner-key-file: {path}")
 
 
 def _code(done: Sequence[Done], *, failed: bool, lost: bool) -> Exit:

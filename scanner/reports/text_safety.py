@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -18,6 +19,11 @@ def printable(text: str, *, tab: str = "\\t") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character, tab) for character in text)
+
+
+def safe(text: str, mask: Callable[[str], str]) -> str:
+    """Foreign words as they may be shown: every key in them masked, and on one line (see `printable`)."""
+    return printable(mask(text))
 
 
 def _shown(character: str, tab: str) -> str:
@@ -75,4 +81,4 @@ def width(text: str) -> int:
     )
 
 
-__all__ = ["code", "plain", "printable", "shortened", "whole", "width"]
+__all__ = ["code", "plain", "printable", "safe", "shortened", "whole", "width"]
