@@ -56,8 +56,7 @@ class Sieve:
 
     def could_hold(self, data: bytes) -> bool:
         """Whether anything in it could be a key."""
-        seen = self._screen.look(data)
-        return bool(seen.rules or seen.disguise or (seen.far and self._screen.distant(data)))
+        return bool(self.look(data, [(0, len(data))], _NOTHING)[0])
 
     def look(
         self, data: bytes, windows: Sequence[tuple[int, int]], far: frozenset[str]
