@@ -161,6 +161,8 @@ def _toml(data: bytes | str, name: str) -> dict[str, Any]:
         raise ConfigError(f"{name}:{line}: not valid TOML: {reason}") from error
     except RecursionError as error:
         raise ConfigError(f"{name}: not valid TOML: nested too deeply") from error
+    except ValueError as error:
+        raise ConfigError(f"{name}: not valid TOML: a number of thousands of digits") from error
 
 
 def _broken(message: str, text: str) -> tuple[int, str]:

@@ -22,6 +22,7 @@ _NO_SECRET = Secret(b"")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
+_JUDGED = {"True": ", audited: a secret", "False": ", audited: no secret"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _detect_secrets(results: dict[str, Any], name: str) -> Iterator[Claim]:
             digest = _text(entry if isinstance(entry, dict) else {}, "hashed_secret")
             if not _SHA1.fullmatch(digest):
                 raise ConfigError(f"{name}: an entry of its results has no 'hashed_secret'")
-            judged = {True: ", audited: a secret", False: ", audited: no secret"}.get(entry.get("is_secret"), "")
+            judged = _JUDGED.get(str(entry.get("is_secret")), "")
             line = _number(entry, "line_number")
             yield Claim(f"{name} (entry {number} of its file{judged})", _plain(path), line=line, digest=digest)
 

@@ -121,6 +121,7 @@ def test_becomes_a_policy() -> None:
         ("exclude = ['a'", "c.toml:1: not valid TOML: "),
         (b"exclude = ['\xff']", "c.toml: not UTF-8 text"),
         (f"exclude = {'[' * 100_000}", "c.toml: not valid TOML: nested too deeply"),
+        (f"jobs = {'9' * 5000}", "c.toml: not valid TOML: a number of thousands of digits"),
     ],
 )
 def test_refuses_what_it_does_not_understand(text: str | bytes, complaint: str) -> None:

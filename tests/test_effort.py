@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scanner import pattern
 from scanner.errors import RuleError
 from scanner.pattern import language
-from scanner.pattern.effort import ENDLESS, effort
-from scanner.pattern.tree import folds, single
+from scanner.pattern.effort import ENDLESS, Leads, effort
+from scanner.pattern.tree import Charset, folds, single
 from scanner.rule import RuleSet
 from scanner.rule_file import read_rules
 
@@ -168,6 +168,29 @@ def test_long_and_deep_patterns_are_judged_or_refused(expression: str) -> None:
         language.check(pattern.parse(expression))
     except pattern.PatternError as error:
         assert "not a regular expression" in str(error) or "nests too deeply" in str(error) or "for ever" in str(error)
+
+
+LEADS = st.lists(
+    st.tuples(st.lists(st.frozensets(st.integers(0, 3), max_size=3), max_size=4).map(tuple), st.integers(1, 9)),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@given(LEADS)
+def test_as_many_rows_as_can_begin_at_one_place_are_counted(rows: list[tuple[tuple[Charset, ...], int]]) -> None:
+    leads = Leads()
+    for lead, count in rows:
+        leads.add(lead, count)
+    assert leads.worst() == max(
+        sum(count for other, count in rows if all(a & b for a, b in zip(lead, other, strict=False))) for lead, _ in rows
+    )
+
+
+def test_thousands_of_branches_are_told_apart_in_few_steps() -> None:
+    leads = Leads()
+    for number in range(50_000):
+        leads.add(tuple(frozenset([byte]) for byte in b"key%05d" % number), 1)
+    assert leads.worst() == 1  # within its bound of steps, since it would say 50,000 otherwise
 
 
 def test_counts_end_somewhere() -> None:

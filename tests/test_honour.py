@@ -313,6 +313,14 @@ def test_a_file_that_is_none_is_refused_with_one_sentence(data: bytes, words: st
         parse(data, "x")
 
 
+@pytest.mark.parametrize("judged", ["true", "false", "null", "[]", "{}", '"x"', "1"])
+def test_whatever_an_audit_says_the_entry_counts(judged: str) -> None:
+    entry = f'{{"hashed_secret": "{"a" * 40}", "is_secret": {judged}, "line_number": []}}'
+    claims = parse(f'{{"results": {{"a.py": [{entry}]}}}}'.encode(), "x")
+    assert [(claim.path, claim.line, claim.digest) for claim in claims] == [("a.py", 0, "a" * 40)]
+    assert ("audited" in claims[0].source) == (judged in ("true", "false"))
+
+
 def test_paths_and_comments_of_fingerprints() -> None:
     text = "\ufeff# a\n\n  ./a b/c.env:r:3  # why\nA\\b.env:r:4\nC:x:y:5\n" + "ab12" * 10 + ":d:e:r:6\n"
     commit = "ab12" * 10

@@ -9,6 +9,7 @@ multiply. All of this is arithmetic on the parse tree; no text is tried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from math import prod
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -24,6 +25,9 @@ Follow = Charset | None
 
 _BACK = 32
 """So many parts are looked back for what ended. Any number gives a true bound; this one makes long patterns quick."""
+
+_STEPS = 2_000_000
+"""So many steps are spent on telling the branches of an alternative apart, then all are taken to be alike."""
 
 _END: Charset = frozenset([256])
 
@@ -103,11 +107,62 @@ class _Choice:
         """The most ways of rows that can match at one place: most differ in their first characters."""
         if max(counts) == sum(counts):
             return sum(counts)
-        leads = [row.lead(follow) for row in self._rows]
-        return min(ENDLESS, max(
-            sum(count for other, count in zip(leads, counts, strict=True) if all(map(Charset.__and__, lead, other)))
-            for lead in leads
-        ))  # fmt: skip
+        leads = Leads()
+        for row, count in zip(self._rows, counts, strict=True):
+            leads.add(tuple(row.lead(follow)), count)
+        return min(ENDLESS, leads.worst())
+
+
+@dataclass(slots=True)
+class _Fork:
+    """Where beginnings part: the counts of all that come by here, and of those that end here. `single` when each way on
+    from here is one character."""
+
+    all: int = 0
+    ended: int = 0
+    single: bool = True
+    ways: dict[Charset, _Fork] = field(default_factory=dict)
+
+
+class Leads:
+    """Beginnings of rows, each with a count, as a tree: most rows differ early, so few are compared with each other."""
+
+    def __init__(self) -> None:
+        self._different: dict[tuple[Charset, ...], None] = {}
+        self._root = _Fork()
+
+    def add(self, lead: tuple[Charset, ...], count: int) -> None:
+        """One more row."""
+        self._different[lead] = None
+        fork = self._root
+        fork.all += count
+        for held in lead:
+            fork.single &= len(held) == 1
+            fork = fork.ways.setdefault(held, _Fork())
+            fork.all += count
+        fork.ended += count
+
+    def worst(self) -> int:
+        """The most that can begin at one place; all of them where it takes too long to tell."""
+        most = steps = 0
+        for lead in self._different:
+            found = 0
+            waiting = [(0, self._root)]
+            while waiting:
+                at, fork = waiting.pop()
+                if at == len(lead):
+                    found += fork.all
+                    continue
+                found += fork.ended
+                held = lead[at]
+                quick = fork.single and len(held) == 1
+                steps += 1 if quick else len(fork.ways)
+                if steps > _STEPS:
+                    return self._root.all
+                ways = [held] if quick else [way for way in fork.ways if way & held]
+                waiting += [(at + 1, fork.ways[way]) for way in ways if way in fork.ways]
+            most = max(most, found)
+        return most
 
 
 class _Rounds:
@@ -272,4 +327,4 @@ def _powers(base: int, low: int, high: int) -> int:
     return min(ENDLESS, found)
 
 
-__all__ = ["ENDLESS", "effort"]
+__all__ = ["ENDLESS", "Leads", "effort"]

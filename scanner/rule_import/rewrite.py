@@ -260,11 +260,10 @@ def _runs(node: Seq) -> list[str]:
 def _joined(node: Seq) -> list[frozenset[str]]:
     """Fixed beginnings with an alternative in them (`sk_(?:live|test)_`), spelt out."""
     found = []
-    items = _items(node)
-    for start in range(len(items)):
+    spelt = [_spelt(item) for item in _items(node)]
+    for start in range(len(spelt)):
         texts = [""]
-        for item in items[start : start + 64]:
-            ways = _spelt(item)
+        for ways in spelt[start : start + 64]:
             if not ways or len(texts) * len(ways) > MAX_KEYWORDS:
                 break
             texts = [text + way for text in texts for way in ways]
