@@ -37,9 +37,11 @@ def sift(source: Siftable, matcher: Sifting, jobs: int, tick: Tick, memory: Memo
     for found in (first.traces, again.traces):
         for name, trace in found.items():
             traces[name] = trace and traces.get(name, trace) and tuple(sorted({*traces.get(name, ()), *trace}))
+    # What is not here now (another repository's, in the same folder) was not looked through for the changed rules.
+    names = first.names | (before.known & again.names if changed else before.known)
     if memory is not None and (first.names or changed):
-        keep(memory, Remembered(dict(matcher.digests), before.known | first.names, traces), first.names | again.names)
-    return source.narrow(Told(traces, matcher))
+        keep(memory, Remembered(dict(matcher.digests), names, traces), first.names | again.names)
+    return source.narrow(Told(names, traces, matcher))
 
 
 def _recalled(matcher: Sifting, memory: Memory | None) -> tuple[Remembered, frozenset[str]]:
@@ -85,16 +87,18 @@ def _looked_through(
 
 
 class Told:
-    """What sifting found out."""
+    """What sifting found out of the objects of these names."""
 
-    def __init__(self, traces: Traces, matcher: Sifting) -> None:
-        self._traces, self._matcher = traces, matcher
+    def __init__(self, names: Set[bytes], traces: Traces, matcher: Sifting) -> None:
+        self._names, self._traces, self._matcher = names, traces, matcher
         self._known: dict[tuple[str, int, str], bool] = {}
 
     def holds(self, name: bytes, path: str) -> bool:
         """See `Telling`."""
         trace = self._traces.get(name)
-        return trace is not None and (not trace or any(self._reported(*one, path) for one in trace))
+        if trace is None:
+            return name not in self._names
+        return not trace or any(self._reported(*one, path) for one in trace)
 
     def reads(self, path: str) -> bool:
         """See `Telling`."""

@@ -181,6 +181,63 @@ def test_rules_that_change_are_looked_for_in_what_is_known(
     assert same(repo, bulk, kept).findings
 
 
+@pytest.mark.parametrize("loose", [False, True])
+def test_rules_that_change_are_looked_for_in_what_was_away_meanwhile(
+    loose: bool, tmp_path: Path, bulk: Matcher, kept: Memory, rules: RuleSet, new_key: Callable[..., Fake]
+) -> None:
+    """One folder for several repositories, or for clones of one that hold more or less of it."""
+    fewer = Matcher(RuleSet([rule for rule in rules if rule.provider != "stripe"]), "vectorscan")
+    assert fewer.sieve(compile_now=True)
+    one, other = with_keys(tmp_path / "r", key_of(new_key)), with_keys(tmp_path / "o", key_of(new_key))
+    for repo in (one, other):
+        assert not same(repo, fewer, kept).findings
+    assert same(one, bulk, kept).findings
+    if loose:
+        packs = list((other.path / ".git/objects/pack").iterdir())
+        for number, file in enumerate(sorted(packs, key=lambda file: file.suffix != ".pack")):
+            content = file.read_bytes()
+            file.unlink()
+            if not number:
+                other.git("unpack-objects", "-q", stdin=content)
+    assert same(other, bulk, kept).findings
+
+
+@pytest.mark.parametrize("name", ["index", "other"])
+def test_a_branch_that_moves_between_commits_that_were_there(
+    name: str, tmp_path: Path, bulk: Matcher, kept: Memory, new_key: Callable[..., Fake]
+) -> None:
+    repo = with_keys(tmp_path / "r", key_of(new_key))
+    bare = GitRepo(tmp_path / "bare")
+    GitRepo(tmp_path).git("clone", "-q", "--bare", str(repo.path), str(bare.path))
+    empty = bare.git("commit-tree", "-m", "empty", bare.git("hash-object", "-t", "tree", "-w", "--stdin", stdin=b""))
+    full = bare.git("rev-parse", "main")
+    bare.git("update-ref", f"refs/heads/{name}", empty)
+    bare.git("symbolic-ref", "HEAD", f"refs/heads/{name}")
+    bare.git("update-ref", "-d", "refs/heads/main")
+    assert not same(bare, bulk, kept).findings
+    bare.git("update-ref", f"refs/heads/{name}", full)
+    assert same(bare, bulk, kept).findings
+
+
+def test_refs_that_are_kept_elsewhere_are_asked_for_again(
+    tmp_path: Path, bulk: Matcher, kept: Memory, new_key: Callable[..., Fake]
+) -> None:
+    repo = with_keys(tmp_path / "r", key_of(new_key))
+    empty = repo.git("commit-tree", "-m", "empty", repo.git("hash-object", "-t", "tree", "-w", "--stdin", stdin=b""))
+    full = repo.git("rev-parse", "main")
+    bare = GitRepo(tmp_path / "bare")
+    GitRepo(tmp_path).git("clone", "-q", "--bare", str(repo.path), str(bare.path))
+    bare.git("update-ref", "refs/heads/main", full)  # out of the file of packed refs
+    (bare.path / "packed-refs").unlink(missing_ok=True)
+    shutil.copytree(bare.path / "refs/heads", tmp_path / "heads")
+    shutil.rmtree(bare.path / "refs/heads")
+    (bare.path / "refs/heads").symlink_to(tmp_path / "heads")
+    (tmp_path / "heads/main").write_text(empty + "\n")
+    assert not same(bare, bulk, kept).findings
+    (tmp_path / "heads/main").write_text(full + "\n")
+    assert same(bare, bulk, kept).findings
+
+
 def test_selections_and_unreachable_objects_do_not_mix(
     tmp_path: Path, bulk: Matcher, kept: Memory, new_key: Callable[..., Fake]
 ) -> None:
@@ -210,7 +267,7 @@ def test_nothing_in_it_tells_a_secret(
     assert files
     for file in files:
         content = file.read_bytes()
-        assert key not in content and b"b.txt" not in content and b"Ada" not in content
+        assert key not in content and b"b.txt" not in content and b"Ada Author" not in content
         assert file.stat().st_mode & 0o077 == 0
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from scanner.prefilter.screen import Screen
 from scanner.rule import Rule, RuleSet
 from scanner.sources.git_history import GitHistory
 from scanner.sources.git_trim import lines_around
+from scanner.sources.interface import Piece
 from scanner.suspicion import Suspicion
 from scanner.tables import Tables
 from tests.gitrepo import GitRepo
@@ -313,6 +314,17 @@ def with_loose_objects(place: Path, key: bytes) -> GitRepo:
     return repo
 
 
+def with_a_pack_of_git_maintenance(place: Path, key: bytes) -> GitRepo:
+    """The scheduled task packs loose objects under names of its own, and takes them away the next time."""
+    repo = with_two_packs(place, b"last line\n")
+    repo.commit("see " + key.decode(), files={"b.txt": b"x = " + key})
+    for _ in range(2):
+        repo.git("maintenance", "run", "--task=loose-objects")
+    assert list((place / ".git/objects/pack").glob("loose-*.idx"))
+    assert not list((place / ".git/objects").glob("??/*"))
+    return repo
+
+
 def with_an_alternate(place: Path, key: bytes) -> GitRepo:
     first = GitRepo.new(place.with_name("first"))
     first.commit(files={"a.txt": b"x = " + key})
@@ -367,7 +379,7 @@ def with_a_large_file(place: Path, key: bytes) -> GitRepo:
     "make",
     [
         with_two_packs, with_sha256, with_loose_objects, with_an_alternate, with_a_shallow_boundary, with_missing_blobs,
-        with_notes_and_tags, with_a_named_key, with_a_large_file,
+        with_notes_and_tags, with_a_named_key, with_a_large_file, with_a_pack_of_git_maintenance,
     ],
 )  # fmt: skip
 def test_all_sorts_of_repositories(
@@ -375,6 +387,22 @@ def test_all_sorts_of_repositories(
 ) -> None:
     repo = make(tmp_path / "r", new_key("stripe-secret-key").key + b"\n")
     assert both_ways(repo.path, bulk, plain).findings or make is with_missing_blobs
+
+
+def test_what_is_packed_while_a_scan_runs_is_read(
+    tmp_path: Path, bulk: Matcher, new_key: Callable[..., Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = with_loose_objects(tmp_path / "r", new_key("stripe-secret-key").key)
+    prepare = GitHistory.prepare
+
+    def prepare_late(self: GitHistory, count: int, known: Set[bytes]) -> Sequence[Piece]:
+        found = prepare(self, count, known)
+        repo.git("repack", "-dq")  # what was loose when the packs were listed is in a pack now
+        return found
+
+    monkeypatch.setattr(GitHistory, "prepare", prepare_late)
+    result = pipeline.scan(GitHistory(repo.path), bulk)
+    assert sorted(one.origin.path.partition(" ")[0] for one in result.findings) == ["b.txt", "commit"]
 
 
 def test_unreachable_objects_and_parts_of_a_history(

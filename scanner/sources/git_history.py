@@ -93,8 +93,8 @@ class GitHistory:
         return cut(self.inventory, lambda sort, _, group: group if sort == "tree" else ())
 
     def narrow(self, told: Telling) -> Stats:
-        """Leaves out, from now on, what is told to hold no key, save what is in no pack. Returns what is left out."""
-        narrowing = Narrowing(self.inventory, told, loose(self.repository), self._prefix)
+        """Leaves out, from now on, what is told to hold no key. Returns what is left out."""
+        narrowing = Narrowing(self.inventory, told, self._prefix)
         trees = [one for one in self._trees if told.holds(slice_name(one), "")]
         self._slices = [*cut(self.inventory, narrowing.choose), *trees]
         return narrowing.passed

@@ -79,9 +79,11 @@ def _state(repository: Repository, asked: str) -> str:
             return ""
         for name in _READ:
             for path in _files(top / name):
-                if path.name == "index":
+                if path.name == "index" and path.parent.parent == top / "worktrees":
                     continue
                 about = path.lstat()
+                if stat.S_ISLNK(about.st_mode):
+                    return ""
                 told.update(b"%s %d %d\n" % (os.fsencode(path), about.st_size, about.st_mtime_ns))
                 if about.st_size < _SMALL and stat.S_ISREG(about.st_mode):
                     told.update(path.read_bytes())
@@ -97,13 +99,18 @@ def _state(repository: Repository, asked: str) -> str:
 
 
 def _files(path: Path) -> Iterator[Path]:
+    """The files in a folder, or the file itself; links, too, which are not followed. Raises OSError."""
     if not path.is_dir() or path.is_symlink():
-        yield from [path] if path.exists() else []
+        yield from [path] if os.path.lexists(path) else []
         return
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_raise):
         folders.sort()
-        for name in sorted(names):
+        for name in sorted([*names, *(one for one in folders if Path(folder, one).is_symlink())]):
             yield Path(folder, name)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 # --- the inventory ---

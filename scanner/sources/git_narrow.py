@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence, Set
+from collections.abc import Sequence, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -45,11 +45,10 @@ def loose(repository: Repository) -> set[bytes]:
 
 class Narrowing:
     """Leaves out what cannot hold a key. Of one path all versions stay, or none, so that what stays is read exactly as
-    in the whole; `passed` counts what does not. `unseen` are raw ids that nothing was told of; `prefix` stands before
-    every path."""
+    in the whole; `passed` counts what does not. `prefix` stands before every path."""
 
-    def __init__(self, inventory: Inventory, told: Telling, unseen: Container[bytes], prefix: str) -> None:
-        self._inventory, self._told, self._unseen, self._prefix = inventory, told, unseen, prefix
+    def __init__(self, inventory: Inventory, told: Telling, prefix: str) -> None:
+        self._inventory, self._told, self._prefix = inventory, told, prefix
         self.passed = Stats()
 
     def choose(self, sort: str, path: bytes, group: Sequence[int]) -> Sequence[int]:
@@ -67,8 +66,7 @@ class Narrowing:
 
     def _holds(self, number: int, path: str) -> bool:
         ids, width = self._inventory.ids, self._inventory.width
-        raw = bytes(ids[number * width : number * width + width])
-        return raw in self._unseen or self._told.holds(raw[:NAME], path)
+        return self._told.holds(bytes(ids[number * width : number * width + NAME]), path)
 
     def _message(self, number: int) -> str:
         kind = "commit" if number in self._commits else "tag"

@@ -134,9 +134,10 @@ class Pack:
 
 
 def packs(objects: Path, width: int) -> Sequence[Index]:
-    """The packs of an object folder. Raises `OddPackError` when one of them is odd."""
+    """The packs of an object folder, whatever they are called (`git maintenance` makes `loose-*`). Raises
+    `OddPackError` when one of them is odd."""
     try:
-        return [Index(path, width) for path in sorted((objects / "pack").glob("pack-*.idx"))]
+        return [Index(path, width) for path in sorted((objects / "pack").glob("*.idx"))]
     except OSError as error:
         raise OddPackError("cannot be read") from error
 

@@ -58,7 +58,7 @@ Trace = tuple[tuple[str, int], ...]
 empty one says that nothing is known of the object."""
 
 Traces = dict[bytes, Trace]
-"""Traces by name. What has none holds no key."""
+"""Traces by name. What was looked through and has none holds no key."""
 
 NAME = 20
 """A name has so many bytes."""
@@ -95,7 +95,8 @@ class Telling(Protocol):
         """Whether content of that path is read whatever it holds."""
 
     def holds(self, name: bytes, path: str) -> bool:
-        """Whether what has that name could hold a key, as content of that path. A raw id is a name, too."""
+        """Whether what has that name could hold a key, as content of that path: also what nobody has looked through,
+        since it was kept by itself or came later."""
 
 
 @runtime_checkable
