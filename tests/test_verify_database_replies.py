@@ -130,6 +130,40 @@ def test_a_server_that_lets_everybody_in_proves_nothing(rules: RuleSet, matcher:
     assert asked(rules, matcher, MYSQL, welcoming) == "unknown/accepts-anything"
 
 
+# --- PostgreSQL ---
+
+
+def postgresql_message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def knows_nothing(*, ends: bytes = b"Z") -> Talk:
+    """A server that proves, before anything was asked, that it knows what everybody knows."""
+
+    def talk(caller: socket.socket) -> None:
+        head = exactly(caller, 8)
+        if head == struct.pack("!II", 8, 80877103):  # it has no TLS
+            caller.sendall(b"N")
+            head = exactly(caller, 8)
+        exactly(caller, struct.unpack("!I", head[:4])[0] - 8)
+        caller.sendall(postgresql_message(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0"))
+        size = struct.unpack("!cI", exactly(caller, 5))[1]
+        exactly(caller, size - 4)
+        proof = b"v=" + base64.b64encode(hmac.digest(b"", b"", "sha256"))
+        if ends == b"Z":
+            caller.sendall(postgresql_message(b"R", struct.pack("!I", 12) + proof))
+            caller.sendall(postgresql_message(b"R", struct.pack("!I", 0)))
+        caller.sendall(postgresql_message(b"Z", b"I"))
+
+    return talk
+
+
+@pytest.mark.parametrize("ends", [b"Z", b""])
+def test_a_server_that_skips_a_step_has_proved_nothing(ends: bytes, rules: RuleSet, matcher: Matcher) -> None:
+    url = f"postgresql://app:{RIGHT}@db.widgets.net/shop"
+    assert asked(rules, matcher, url, knows_nothing(ends=ends)) == "unknown/not-described"
+
+
 # --- MongoDB ---
 
 

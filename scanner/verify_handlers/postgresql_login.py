@@ -73,6 +73,8 @@ class _Talk:
             if kind == b"R":
                 self._authenticate(body)
             elif kind == b"Z":
+                if not self._accepted:
+                    raise NoLoginError("not-described", "the server is ready before it let anybody in")
                 self._say(b"X", b"")
                 return self._welcome(ACTIVE, "accepted")
         return unknown("not-described", "the server talks without end")
@@ -112,7 +114,7 @@ class _Talk:
             raise NoLoginError("not-described", "the server wants another kind of proof than a password")
 
     def _sasl(self, kind: int, data: bytes) -> None:
-        if self._asked != "sasl":
+        if self._asked != "sasl" or self._accepted:
             raise NoLoginError("not-described")
         if kind == _SASL_FINAL:
             self._proven = self._scram.proven(data)

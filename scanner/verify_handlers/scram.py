@@ -66,7 +66,9 @@ class Scram:
         return f"{without_proof},p={base64.b64encode(proof).decode()}".encode()
 
     def proven(self, server_final: bytes) -> bool:
-        """Whether the server's last message shows that it knows the password."""
+        """Whether the server's last message shows that it knows the password; never before `final`."""
+        if not self._server_key:
+            return False
         told = _fields(server_final).get("v", "")
         return hmac.compare_digest(told.encode(), base64.b64encode(self._hmac(self._server_key, self._told)))
 
