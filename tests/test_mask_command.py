@@ -238,6 +238,16 @@ def test_a_packed_file_is_masked_and_packed_again(kind: str, key: bytes) -> None
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+@pytest.mark.parametrize("time", [-86_400, 1 << 33])
+def test_a_packed_file_of_a_time_that_its_format_cannot_say(time: int, key: bytes) -> None:
+    file = Path("app.log.gz")
+    file.write_bytes(gzip.compress(b"token=" + key))
+    os.utime(file, (time, time))
+    done = run("-i", file.name)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert gzip.decompress(file.read_bytes()) == b"token=ghp_" + STARS
+
+
 @pytest.mark.parametrize("kind", PACKERS)
 def test_a_packed_file_that_is_damaged_stays(kind: str, key: bytes) -> None:
     file = Path(f"app.log.{kind}")

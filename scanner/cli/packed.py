@@ -43,8 +43,9 @@ def _reader(file: BinaryIO, kind: str) -> gzip.GzipFile | bz2.BZ2File | lzma.LZM
 def packing(path: Path, target: BinaryIO, kind: str) -> IO[bytes]:
     """What packs in that way what is written to it, as the file at `path` is, into `target`, which stays open."""
     if kind == "gzip":
-        name = path.name.removesuffix(".gz")
-        return cast("IO[bytes]", gzip.GzipFile(name, "wb", fileobj=target, mtime=path.stat().st_mtime))
+        name, time = path.name.removesuffix(".gz"), path.stat().st_mtime
+        told = time if 0 <= time < 1 << 32 else 0  # there is no room for more; 0 says nothing
+        return cast("IO[bytes]", gzip.GzipFile(name, "wb", fileobj=target, mtime=told))
     return bz2.BZ2File(target, "wb") if kind == "bzip2" else lzma.LZMAFile(target, "wb")
 
 
