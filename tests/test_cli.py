@@ -515,6 +515,42 @@ def test_completion_knows_commands_and_options(shell: Shell) -> None:
     assert "--report" in shell.run(env=asked).out
 
 
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        ("keysweep h", {"history", "hook"}),
+        ("keysweep rules s", {"show"}),
+        ("keysweep files --report j", {"json", "junit"}),
+        ("keysweep files --fail-on l", {"live", "low"}),
+        ("keysweep history --honour g", {"ggshield", "gitleaks"}),
+        ("keysweep staged --disable github-p", {RULE}),
+        ("keysweep rules show github-p", {RULE}),
+        ("keysweep rules fake github-p", {RULE}),
+        ("keysweep rules list github-p", {RULE}),
+        ("keysweep verify --rule github-p", {RULE}),
+    ],
+)
+def test_completion_knows_what_may_stand_there(line: str, known: set[str], shell: Shell) -> None:
+    asked = {"_KEYSWEEP_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    assert set(shell.run(env=asked).out.split()) == {f"plain,{word}" for word in known}
+
+
+def test_the_list_of_commands_loads_none_of_them(shell: Shell) -> None:
+    """Their sentences are written down beside them, and are their own."""
+    context = click.Context(keysweep)
+    told = {name: keysweep.get_command(context, name) for name in COMMANDS}
+    assert {name: place.short for name, place in COMMANDS.items()} == {
+        name: command.get_short_help_str(1000) for name, command in told.items() if command is not None
+    }
+    program = (
+        "import sys\nfrom scanner.cli import run\nrun(['--help'])\n"
+        "print([name for name in sys.modules if name.startswith('scanner.')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Commands:\n  files " in done.stdout
+    assert done.stderr == "['scanner.cli', 'scanner.cli.root']\n"
+
+
 def test_the_module_runs_as_the_command(shell: Shell) -> None:
     done = subprocess.run([sys.executable, "-m", "scanner", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == shell.run("--version").out

@@ -42,21 +42,48 @@ class Wanted:
     progress: bool | None = None
 
 
+def _formats(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from scanner.reports import FORMATS  # noqa: PLC0415 - only shells ask
+
+    return [name for name in FORMATS if name.startswith(begun)]
+
+
+def _conditions(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from scanner.policy import FailOn  # noqa: PLC0415 - only shells ask
+
+    return [word for word in FailOn if word.startswith(begun)]
+
+
+def _scanners(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from scanner.rivals import FILES  # noqa: PLC0415 - only shells ask
+
+    return [name for name in FILES if name.startswith(begun)]
+
+
+def rule_ids(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The ids that a shell may go on with."""
+    from scanner.rule import load_rules  # noqa: PLC0415 - only shells ask
+
+    return [rule.id for rule in load_rules() if rule.id.startswith(begun)]
+
+
 _SEVERITIES = click.Choice(["critical", "high", "medium", "low", "note"])
 _PATH = click.Path(path_type=Path)
 
 _OPTIONS = (
-    click.option("--report", multiple=True, metavar="FORMAT[:PATH]",
+    click.option("--report", multiple=True, metavar="FORMAT[:PATH]", shell_complete=_formats,
                  help="text, json, sarif, github, markdown, junit, gitlab or csv; to PATH or standard output. "
                  "May be given several times.  [default: text]"),
-    click.option("--fail-on", multiple=True, metavar="WHAT",
+    click.option("--fail-on", multiple=True, metavar="WHAT", shell_complete=_conditions,
                  help="What makes the exit code 1: any, live, active, unknown, never, or a severity and worse.  "
                  "[default: any]"),
     click.option("--min-severity", type=_SEVERITIES, help="Report only this severity and worse.  [default: low]"),
     click.option("--min-confidence", type=click.Choice(["high", "medium", "low"]),
                  help="Report only what is at least so sure.  [default: medium]"),
-    click.option("--enable", multiple=True, metavar="RULE", help="Only these rules, providers or globs."),
-    click.option("--disable", multiple=True, metavar="RULE", help="Without these rules, providers or globs."),
+    click.option("--enable", multiple=True, metavar="RULE", shell_complete=rule_ids,
+                 help="Only these rules, providers or globs."),
+    click.option("--disable", multiple=True, metavar="RULE", shell_complete=rule_ids,
+                 help="Without these rules, providers or globs."),
     click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these paths (as in .gitignore)."),
     click.option("--rules", multiple=True, type=_PATH, metavar="PATH",
                  help="Rule file or folder of your own, in addition."),
@@ -66,7 +93,7 @@ _OPTIONS = (
                  help="Known findings.  [default: .keysweep-baseline, if there]"),
     click.option("--no-baseline", is_flag=True, help="Report known findings, too."),
     click.option("--no-inline-allow", is_flag=True, help="Do not honour keysweep:allow comments."),
-    click.option("--honour", multiple=True, metavar="SCANNER[=FILE]",
+    click.option("--honour", multiple=True, metavar="SCANNER[=FILE]", shell_complete=_scanners,
                  help="Let what another scanner was told to tolerate count: betterleaks, detect-secrets, ggshield, "
                  "gitleaks, kingfisher, nosec, trufflehog; its comments, and its file."),
     click.option("--config", type=_PATH, metavar="FILE",

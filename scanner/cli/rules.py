@@ -11,6 +11,7 @@ import click
 
 from scanner import checks
 from scanner.checksums import CHECKSUMS
+from scanner.cli.options import rule_ids
 from scanner.reports.interface import count
 from scanner.rule import Rule, RuleSet, load_rules
 
@@ -39,7 +40,7 @@ def rules() -> None:
 @rules.command("list")
 @EXTRA
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=rule_ids)
 def list_rules(extra: tuple[Path, ...], as_json: bool, names: tuple[str, ...]) -> None:
     """List rules. All of them, or those of NAMES (rule ids, providers or globs).
 
@@ -70,7 +71,7 @@ def _plain(rule: Rule) -> dict[str, object]:
 
 @rules.command()
 @EXTRA
-@click.argument("rule_id")
+@click.argument("rule_id", shell_complete=rule_ids)
 def show(extra: tuple[Path, ...], rule_id: str) -> None:
     """Show all that a rule says.
 
@@ -162,7 +163,7 @@ def import_rules(file: Path, output: str, provider: str | None) -> int:
 
 @rules.command()
 @EXTRA
-@click.argument("rule_id")
+@click.argument("rule_id", shell_complete=rule_ids)
 @click.option("--environment", type=click.Choice(["live", "test"]), help="A key of that environment.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many.")
 @click.option("--seed", type=int, help="Make the same keys again.")

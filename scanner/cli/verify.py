@@ -11,7 +11,7 @@ import click
 
 from scanner.cli.asking import Asking, shown, trust
 from scanner.cli.one_key import GivenParts, read_key, refuse_argument
-from scanner.cli.options import Wanted
+from scanner.cli.options import Wanted, rule_ids
 from scanner.cli.progress import Progress
 from scanner.cli.session import Session
 from scanner.models import Finding
@@ -25,7 +25,8 @@ from scanner.verifier import Plan
 
 @click.command()
 @click.argument("key", nargs=-1, metavar="")
-@click.option("--rule", "rule_id", default="", metavar="RULE", help="Whose key it is, where several rules fit.")
+@click.option("--rule", "rule_id", default="", metavar="RULE", shell_complete=rule_ids,
+              help="Whose key it is, where several rules fit.")
 @click.option("--part", "parts", multiple=True, metavar="NAME=VALUE",
               help="Another value that the key needs: an account id, a host.")
 @click.option("--part-env", "secret_parts", multiple=True, metavar="NAME=VARIABLE",
