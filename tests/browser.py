@@ -87,12 +87,12 @@ def browser(folder: Path) -> Iterator[Browser]:
             window.call("DELETE", "")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _port(log: Path, process: subprocess.Popen[bytes]) -> int:
     """The port that the driver says it listens on."""
-    for _ in range(600):
+    for _ in range(2400):
         found = re.search(r"started successfully on port (\d+)", log.read_text(errors="replace"))
         if found:
             return int(found[1])

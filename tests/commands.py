@@ -85,3 +85,21 @@ def piped(command: Sequence[str], **options: Any) -> Iterator[Piped]:
             yield Piped(process)
         finally:
             process.kill()
+
+
+def until_idle(pid: int) -> None:
+    """Waits until no thread of a process has had anything to do for half a second (Linux; elsewhere, for a while): it
+    has read all that there is, and waits for more."""
+    quiet, before = 0, ""
+    while quiet < 5:
+        time.sleep(0.1)
+        try:
+            told = [path.read_text().rsplit(")", 1)[1].split() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+        except OSError:
+            continue  # a thread has ended meanwhile
+        if not told:
+            time.sleep(5)
+            return
+        now = f"{[(words[11], words[12]) for words in told]}"
+        waits = all(words[0] == "S" for words in told)
+        quiet, before = (quiet + 1 if waits and now == before else 0), now

@@ -218,9 +218,10 @@ def test_processor_time_counts_children(tmp_path: Path) -> None:
 
 
 def test_memory_is_the_sum_over_all_processes(tmp_path: Path) -> None:
-    hold = "x = bytearray(b'1') * 50_000_000; import time; time.sleep(0.5)"
-    start = f"subprocess.Popen([sys.executable, '-c', {hold!r}])"
-    both = f"import subprocess, sys; two = [{start}, {start}]; [one.wait() for one in two]"
+    hold = "x = bytearray(b'1') * 50_000_000; print(flush=True); input()"
+    start = f"subprocess.Popen([sys.executable, '-c', {hold!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)"
+    end = "time.sleep(2); [one.communicate(b'\\n') for one in two]"
+    both = f"import subprocess, sys, time; two = [{start}, {start}]; [one.stdout.readline() for one in two]; {end}"
     peak = measure.run([sys.executable, "-c", both], place(tmp_path), timeout=60, memory=True).memory
     assert peak is None or 100_000_000 < peak < 200_000_000  # None where there is no /proc
 

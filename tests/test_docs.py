@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -198,11 +199,28 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
         if words in command:
             subprocess.run(["bash", "-c", before], capture_output=True, check=False)
     command = command.replace("/srv/git/project.git", "../project.git")
-    if "--follow" in command:  # until Ctrl-C
-        command = f"timeout --preserve-status -s INT 3 {command}"
+    if "--follow" in command:
+        return until_ctrl_c(command)
     return subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
+
+
+def until_ctrl_c(command: str) -> subprocess.CompletedProcess[str]:
+    """What follows has no other end. Ctrl-C comes when it says that it has begun."""
+    with subprocess.Popen(
+        ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        said = ""
+        while "following" not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        os.killpg(process.pid, signal.SIGINT)
+        said += process.stderr.read()
+        return subprocess.CompletedProcess(command, process.wait(), process.stdout.read(), said)
 
 
 @pytest.mark.parametrize(("page", "command", "output"), sorted(set(runnable())))

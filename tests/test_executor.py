@@ -19,6 +19,7 @@ import pytest
 
 from scanner import executor
 from scanner.executor import LocalPool, NotStartedError, Serial, completed, cpus, local_pool, shared
+from tests.commands import WAIT
 
 
 def double(number: int) -> int:
@@ -160,7 +161,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         workers = [int(parent.stdout.readline()) for _ in range(2)]
         parent.kill()
         # a pipe ends when the last process that holds it is gone, and the workers hold this one
-        assert parent.communicate(timeout=60)[0] == ""
+        assert parent.communicate(timeout=WAIT)[0] == ""
     assert len(set(workers)) == 2
 
 

@@ -27,6 +27,7 @@ from scanner.log_filter import HIDDEN, MaskingFilter
 from scanner.masker import TextMasker
 from scanner.models import MASK
 from scanner.structlog_processor import MaskingProcessor
+from tests.commands import WAIT
 
 NewKey = Callable[..., Fake]
 
@@ -324,11 +325,11 @@ def test_a_forked_process_masks_though_a_thread_held_the_lock(key: str) -> None:
     def hold() -> None:
         with hide._lock:
             held.set()
-            done.wait(20)
+            done.wait(WAIT)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(20)
+    held.wait(WAIT)
     mine, theirs = multiprocessing.Pipe(duplex=False)
     child = os.fork()
     if child == 0:

@@ -29,6 +29,7 @@ from scanner.models import Chunk, Record, Skipped
 from scanner.sources.log_files import Logs
 from scanner.sources.log_follow import Followed
 from scanner.sources.log_text import readable, reader
+from tests.commands import WAIT
 
 NewKey = Callable[..., Fake]
 TIME = "2026-11-22T03:04:05.123Z"
@@ -341,7 +342,7 @@ def test_a_service_is_followed_through_rotations(key: str, tmp_path: Path) -> No
     service.join()
     time.sleep(0.5)
     follow.send_signal(signal.SIGINT)
-    rest, said = follow.communicate(timeout=300)
+    rest, said = follow.communicate(timeout=WAIT)
     assert (rest, follow.returncode) == ("", 1)
     assert all(f"({TIME}, token)" in line for line in lines)
     assert key not in "".join(lines) + said

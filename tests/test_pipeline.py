@@ -40,6 +40,7 @@ from scanner.pipeline import scan
 from scanner.scrub import scrub
 from scanner.sources.files import Files
 from scanner.sources.interface import Source
+from tests.commands import WAIT
 
 DIED = "a worker process died while reading it"
 
@@ -353,7 +354,7 @@ def test_ctrl_c_ends_the_workers_without_a_word(tmp_path: Path) -> None:
         while process.stdout.readline() not in ("4\n", ""):
             pass
         os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all processes of the group
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=WAIT)
     assert err == ""
     found, told = out.splitlines()[-1].split(" ", 1)
     assert int(found) == 4

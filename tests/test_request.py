@@ -19,6 +19,7 @@ from scanner.errors import ConfigError
 from scanner.exchange import MAX_REPLY, Failure, Reply, Request
 from scanner.fakes import Fake
 from scanner.request import Requester, Way, tls_context
+from tests.commands import WAIT
 from tests.database_logins import speaking
 from tests.simulator import HERE, Answer, Simulator, simulator
 
@@ -110,7 +111,7 @@ def forgotten(sim: Simulator, plain: Simulator) -> None:
 @pytest.fixture
 def requester(sim: Simulator) -> Iterator[Requester]:
     """What leads names to the server, and may."""
-    made = Requester(timeout=3, allow_loopback=True, ca_bundle=str(sim.authority), resolver=sim.resolve)
+    made = Requester(timeout=60, allow_loopback=True, ca_bundle=str(sim.authority), resolver=sim.resolve)
     yield made
     made.close()
 
@@ -167,7 +168,7 @@ def test_a_name_that_changes_its_mind_changes_nothing(sim: Simulator) -> None:
         looks.append(host)
         return next(answers)
 
-    requester = Requester(timeout=3, allow_loopback=True, ca_bundle=str(sim.authority), resolver=resolve)
+    requester = Requester(timeout=60, allow_loopback=True, ca_bundle=str(sim.authority), resolver=resolve)
     assert isinstance(requester.send(Request("GET", sim.url("api.logtalk.io"))), Reply)
     assert looks == ["api.logtalk.io"]
     requester.close()
@@ -179,7 +180,7 @@ def test_a_name_that_changes_its_mind_changes_nothing(sim: Simulator) -> None:
 
 def test_numbers_that_the_system_takes_for_this_machine(sim: Simulator) -> None:
     """`2130706433` and `0x7f.1` are 127.0.0.1 to the system's own resolver."""
-    requester = Requester(timeout=3, ca_bundle=str(sim.authority))
+    requester = Requester(timeout=60, ca_bundle=str(sim.authority))
     for host in ("2130706433", "0x7f000001", "127.1", "localhost"):
         failure = requester.send(Request("GET", f"https://{host}:{sim.port}/"))
         assert isinstance(failure, Failure)
@@ -192,7 +193,7 @@ def test_a_resolver_that_hangs_keeps_nobody(sim: Simulator) -> None:
     release = threading.Event()
 
     def resolve(host: str, port: int) -> list[str]:
-        release.wait(5)
+        release.wait(60)
         return [HERE]
 
     requester = Requester(timeout=0.1, allow_loopback=True, resolver=resolve)
@@ -204,8 +205,8 @@ def test_a_resolver_that_hangs_keeps_nobody(sim: Simulator) -> None:
 
 
 def test_plain_http_goes_to_this_machine_only(plain: Simulator) -> None:
-    strict = Requester(timeout=3, resolver=plain.resolve)
-    allowed = Requester(timeout=3, allow_loopback=True, resolver=plain.resolve)
+    strict = Requester(timeout=60, resolver=plain.resolve)
+    allowed = Requester(timeout=60, allow_loopback=True, resolver=plain.resolve)
     url = plain.url("api.logtalk.io")
     refused = strict.send(Request("GET", url))
     assert isinstance(refused, Failure)
@@ -221,7 +222,7 @@ def test_plain_http_goes_to_this_machine_only(plain: Simulator) -> None:
 
 
 def test_certificates_are_always_checked(sim: Simulator) -> None:
-    unknown = Requester(timeout=3, allow_loopback=True, resolver=sim.resolve)
+    unknown = Requester(timeout=60, allow_loopback=True, resolver=sim.resolve)
     failure = unknown.send(Request("GET", sim.url("api.logtalk.io")))
     assert isinstance(failure, Failure)
     assert failure.reason == "certificate"
@@ -310,7 +311,7 @@ def test_a_flood_has_an_end(flood: str) -> None:
         requester = Requester(timeout=2.0, allow_loopback=True)
         got = requester.send(Request("GET", f"http://127.0.0.1:{port}/"))
         requester.close()
-        assert ended.wait(20)
+        assert ended.wait(WAIT)
     assert isinstance(got, Failure) or not got.whole
     if isinstance(got, Failure):
         assert got.reason in ("unreachable", "timeout")
@@ -368,7 +369,7 @@ def proxy(sim: Simulator) -> Iterator[tuple[str, list[str]]]:
 
 def test_a_proxy_sees_the_name_and_no_more(sim: Simulator, proxy: tuple[str, list[str]]) -> None:
     url, told = proxy
-    requester = Requester(timeout=3, ca_bundle=str(sim.authority), resolver=sim.resolve)
+    requester = Requester(timeout=60, ca_bundle=str(sim.authority), resolver=sim.resolve)
     request = Request("GET", f"{sim.url('api.logtalk.io')}/v1", {"Authorization": "Bearer hush"})
     reply = requester.send(request, Way(proxy=url))
     assert isinstance(reply, Reply)
@@ -382,7 +383,7 @@ def test_a_proxy_sees_the_name_and_no_more(sim: Simulator, proxy: tuple[str, lis
 
 def test_an_address_is_judged_before_a_proxy_is_asked(sim: Simulator, proxy: tuple[str, list[str]]) -> None:
     url, told = proxy
-    requester = Requester(timeout=3, ca_bundle=str(sim.authority), resolver=sim.resolve)
+    requester = Requester(timeout=60, ca_bundle=str(sim.authority), resolver=sim.resolve)
     failure = requester.send(Request("GET", "https://169.254.169.254/latest"), Way(proxy=url))
     assert isinstance(failure, Failure)
     assert failure.reason == "refused-address"
@@ -396,7 +397,7 @@ def test_the_environment_names_the_proxy(
     url, told = proxy
     monkeypatch.setenv("https_proxy", url)
     monkeypatch.setenv("no_proxy", "elsewhere.example")
-    requester = Requester(timeout=3, ca_bundle=str(sim.authority), allow_loopback=True, resolver=sim.resolve)
+    requester = Requester(timeout=60, ca_bundle=str(sim.authority), allow_loopback=True, resolver=sim.resolve)
     assert isinstance(requester.send(Request("GET", sim.url("api.logtalk.io"))), Reply)
     assert isinstance(requester.send(Request("GET", sim.url("elsewhere.example"))), Reply)
     assert isinstance(requester.send(Request("GET", sim.url("api.logtalk.io")), Way(proxy="")), Reply)
@@ -414,7 +415,7 @@ def test_a_proxy_that_refuses(sim: Simulator) -> None:
             client.close()
 
         threading.Thread(target=refuse, daemon=True).start()
-        requester = Requester(timeout=3, resolver=sim.resolve)
+        requester = Requester(timeout=60, resolver=sim.resolve)
         url = f"http://{HERE}:{listening.getsockname()[1]}"
         failure = requester.send(Request("GET", sim.url("api.logtalk.io")), Way(proxy=url))
         requester.close()

@@ -147,7 +147,7 @@ def _page_of(rule: Rule) -> str:
 def end(rule: Rule, fake: Fake, rules: RuleSet, server: Simulator, reply: Answer) -> tuple[Said, list[Asked]]:
     """What is said of ending a key when the last request is answered like that; and all that was asked."""
     told = DOCUMENTS[rule.provider]
-    settings = VerifySettings(allow_loopback=True, timeout=5.0, attempts=1)
+    settings = VerifySettings(allow_loopback=True, timeout=60.0, attempts=1)
     override = Override(base_url=server.url("desk.test"), parts={"org": PARTS["org_uuid"], "host": "x.acme.net"})
     ending = ending_of(rule, fake, rules, override)
 
@@ -156,7 +156,7 @@ def end(rule: Rule, fake: Fake, rules: RuleSet, server: Simulator, reply: Answer
 
     server.answers["desk.test"] = answer
     server.asked.clear()
-    requester = Requester(timeout=5.0, allow_loopback=True, ca_bundle=str(server.authority), resolver=server.resolve)
+    requester = Requester(timeout=60.0, allow_loopback=True, ca_bundle=str(server.authority), resolver=server.resolve)
     acts = Acts(requester, FlyingClock(), settings)
     if ending.how == "report":
         said = acts.report([ending])
@@ -217,7 +217,7 @@ def test_a_thousand_keys_go_in_one_report(rules: RuleSet, server: Simulator) -> 
     endings = endings_of([finding_of(rule, maker.make()) for _ in range(1000)], rules, settings)
     server.answers["desk.test"] = lambda _: Answer(202, {})
     server.asked.clear()
-    requester = Requester(timeout=5.0, allow_loopback=True, ca_bundle=str(server.authority), resolver=server.resolve)
+    requester = Requester(timeout=60.0, allow_loopback=True, ca_bundle=str(server.authority), resolver=server.resolve)
     said = Acts(requester, FlyingClock(), settings).report(endings)
     requester.close()
     assert said.outcome == "accepted" and endings[0].batch == 1000

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scanner.fakes import Fake
+from tests.commands import WAIT
 
 _SERVICE = '''
 import logging, logging.handlers, sys
@@ -64,13 +65,13 @@ def test_nothing_is_lost_nothing_is_shown_and_the_order_stays(new_key: Callable[
         for first in range(0, LINES, 50):
             headers = {"Authorization": f"Bearer {key}" if first % 100 else "none", "X-From": str(first)}
             asked = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=headers)
-            urllib.request.urlopen(asked, timeout=30).close()  # noqa: S310
+            urllib.request.urlopen(asked, timeout=WAIT).close()  # noqa: S310
     finally:
         service.terminate()
         service.wait()
         service.stderr.close()
-    reader.join(60)
-    said = mask.communicate(timeout=30)[1]
+    reader.join(WAIT)
+    said = mask.communicate(timeout=WAIT)[1]
     rotated = sorted(tmp_path.glob("service.log*"), key=lambda path: int(path.suffix[1:]) if path != log else 0)
     written = b"".join(path.read_bytes() for path in reversed(rotated))
     assert len(rotated) > 3

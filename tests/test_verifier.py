@@ -22,6 +22,7 @@ from scanner.rule import RuleSet, load_rules
 from scanner.verdict_cache import VerdictCache
 from scanner.verifier import NotAsked, Verifier
 from scanner.verify_settings import Override, VerifySettings
+from tests.commands import WAIT
 from tests.provider_docs import PROVIDERS
 from tests.simulator import FIREWALL, Answer, Asked, Simulator, simulator
 from tests.verifying import FlyingClock, Keys, asking, finding_of, serve, settings_for
@@ -497,7 +498,7 @@ def test_what_was_found_out_before_ctrl_c_is_kept(sim: Simulator, rules: RuleSet
 
     def answer(asked: Asked) -> Answer:
         if asked.bearer != fakes[0].key.decode():
-            waiting.wait(5)
+            waiting.wait(WAIT)
         return documented(asked, Keys())
 
     sim.answers["api.logtalk.io"] = answer

@@ -18,6 +18,7 @@ from simulator import Answer, Asked, Simulator, simulator
 
 from scanner.fakes import Fake
 from scanner.reports import FORMATS
+from tests.commands import WAIT, until_idle
 from tests.gitrepo import GitRepo
 from tests.test_cli import KEYSWEEP, RULE, Shell
 from tests.test_conventions import foreign, loaded
@@ -380,9 +381,9 @@ def test_ctrl_c_while_asking_tells_what_is_known(shell: Asking, github: GitHub, 
     )  # fmt: skip
     try:
         _until(lambda: github.times(keys["odd"]) and github.times(keys["active"]) and github.times(keys["dead"]))
-        time.sleep(1)  # the answers come back
+        until_idle(process.pid)  # the answers have come back
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=WAIT)
     finally:
         release.set()
         process.kill()
@@ -398,7 +399,7 @@ def test_ctrl_c_while_asking_tells_what_is_known(shell: Asking, github: GitHub, 
 
 
 def _until(done: Callable[[], object]) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         if done():
             return
         time.sleep(0.05)
@@ -513,7 +514,7 @@ def test_a_terminal_is_asked_without_echo(shell: Asking, keys: dict[str, Fake]) 
         seen += piece
     process.stdin.close()
     process.stdout.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=WAIT) == 0
     shell.check(seen)
     assert b"inactive (invalid)" in seen
 

@@ -97,7 +97,7 @@ def settings_for(sim: Simulator, *providers: str, **more: Any) -> VerifySettings
     overrides = {
         name: replace(given.get(name, Override()), base_url=sim.url(PROVIDERS[name][0])) for name in providers
     }
-    return VerifySettings(providers={**given, **overrides}, allow_loopback=True, **{"timeout": 5.0, **more})
+    return VerifySettings(providers={**given, **overrides}, allow_loopback=True, **{"timeout": 60.0, **more})
 
 
 @contextmanager

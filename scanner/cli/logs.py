@@ -66,9 +66,9 @@ def _follow(session: Session, paths: tuple[str, ...], from_start: bool) -> int:
         raise UsageError("--follow prints lines as findings come; reports and checks are for scans that end")
     watch = _Watch(session)
     followed = [Followed(path, whole=from_start) for path in paths]
-    click.echo(f"keysweep: following {', '.join(map(printable, paths))}; end with Ctrl-C", err=True)
     quiet = 0
     try:
+        click.echo(f"keysweep: following {', '.join(map(printable, paths))}; end with Ctrl-C", err=True)
         while True:
             idle = quiet == _IDLE
             news = [watch.take(one.news(idle=idle)) for one in followed]
