@@ -1,20 +1,19 @@
-"""Reads one rule file: YAML to rules, every mistake refused with its line."""
+"""Reads one rule file: nodes of YAML to rules, every mistake refused with its line."""
 
 from __future__ import annotations
 
 import json
 import random
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from typing import Any
-
-import yaml
 
 from scanner import checks, pattern, verify_file
 from scanner.errors import RuleError
 from scanner.models import Confidence, Severity
+from scanner.nodes import Access, Fail, Node
 from scanner.rule import Example, Keyword, Part, Rule
+from scanner.yaml_nodes import tree
 
 FILE_KEYS = {"provider": True, "name": True, "url": False, "rotate": True, "references": True, "verify": False,
              "revoke": False, "rules": True}  # fmt: skip
@@ -35,12 +34,6 @@ PART_KEYS = dict.fromkeys(("pattern", "rule", "absorb", "shown", "config", "defa
 MAX_FILE = 1 << 20
 """A rule file of more than 1 MiB is refused."""
 
-MAX_NESTING = 60
-"""How deep the values of a YAML file may nest."""
-
-MAX_OPENINGS = 2_000
-"""With so many signs that open a list or mapping, nesting is counted before a tree is made."""
-
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _PART_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _VALUE_LEFT = r"A-Za-z0-9_.+/\-"
@@ -48,113 +41,39 @@ _KEY_LEFT = "A-Za-z0-9"
 _ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A YAML value that knows its line."""
-
-    value: Any
-    line: int
+Asking = Callable[[Node, Collection[str], Fail], dict[str, Any] | None]
 
 
-Asking = Callable[[verify_file.Node, Collection[str], verify_file.Fail], dict[str, Any] | None]
-
-
-class _Reader:
+class _Reader(Access):
     """Turns one file's text into rules; knows the file's name and the rule at hand, for its errors."""
 
     def __init__(self, file: str) -> None:
+        super().__init__(lambda line, reason: RuleError(file, line, reason, self.rule_id))
         self.file = file
         self.rule_id = ""
 
-    def fail(self, line: int, reason: str) -> RuleError:
-        return RuleError(self.file, line, reason, self.rule_id)
+    # --- texts ---
 
-    # --- YAML ---
-
-    def tree(self, text: bytes) -> _Node:
-        if len(text) > MAX_FILE:
-            raise self.fail(1, f"the file is larger than {MAX_FILE >> 20} MiB")
-        try:
-            return self.plain(self.compose(text))
-        except RecursionError as error:
-            raise self.fail(1, "not YAML that can be read: nested too deeply") from error
-
-    def compose(self, text: bytes) -> Any:
-        """The nodes of a YAML text without aliases."""
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        try:
-            # an alias needs an anchor, and deep nesting many openings. Events take as long as the tree itself
-            depth = 0
-            for event in yaml.parse(text, Loader=loader) if _doubtful(text) else ():
-                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-                if depth > MAX_NESTING:  # the composer would overflow the stack, and end the process
-                    raise self.fail(1, "not YAML that can be read: nested too deeply")
-                if isinstance(event, yaml.AliasEvent):
-                    line = event.start_mark.line + 1 if event.start_mark else 1
-                    raise self.fail(line, "YAML aliases are not allowed in a rule file")
-            root = yaml.compose(text, Loader=loader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-            raise self.fail((mark.line if mark else 0) + 1, f"not YAML: {problem}") from error
-        except (RecursionError, UnicodeDecodeError) as error:
-            raise self.fail(1, "not YAML: nested too deeply, or not UTF-8") from error
-        if root is None:
-            raise self.fail(1, "the file is empty")
-        return root
-
-    def plain(self, node: Any) -> _Node:
-        line = node.start_mark.line + 1
-        if isinstance(node, yaml.MappingNode):
-            found: dict[str, _Node] = {}
-            for key, value in node.value:
-                name = str(key.value)
-                if name in found:
-                    raise self.fail(key.start_mark.line + 1, f"the key '{name}' stands twice")
-                found[name] = self.plain(value)
-            return _Node(found, line)
-        if isinstance(node, yaml.SequenceNode):
-            return _Node([self.plain(item) for item in node.value], line)
-        return _Node(_scalar(node), line)
-
-    # --- typed access ---
-
-    def keys(self, node: _Node, known: Mapping[str, bool], what: str) -> dict[str, _Node]:
-        if not isinstance(node.value, dict):
-            raise self.fail(node.line, f"{what} must be a mapping (key: value)")
-        for name, item in node.value.items():
-            if name not in known:
-                raise self.fail(item.line, f"unknown key '{name}' in {what}; the keys are: {', '.join(known)}")
-        missing = [name for name, needed in known.items() if needed and name not in node.value]
-        if missing:
-            raise self.fail(node.line, f"{what} has no '{missing[0]}'")
-        return dict(node.value)
-
-    def text(self, node: _Node | None, what: str, default: str = "") -> str:
+    def text(self, node: Node | None, what: str, default: str = "") -> str:
         if node is None:
             return default
         if not isinstance(node.value, str):
             raise self.fail(node.line, f"'{what}' must be a text")
         return node.value.strip("\n") if what not in ("text", "value", "pattern") else node.value
 
-    def texts(self, node: _Node | None, what: str) -> tuple[str, ...]:
+    def texts(self, node: Node | None, what: str) -> tuple[str, ...]:
         if node is None:
             return ()
         if not isinstance(node.value, list) or not all(isinstance(item.value, str) for item in node.value):
             raise self.fail(node.line, f"'{what}' must be a list of texts (quote numbers)")
         return tuple(item.value for item in node.value)
 
-    def mapping(self, node: _Node | None, what: str) -> dict[str, _Node]:
-        if node is None:
-            return {}
-        if not isinstance(node.value, dict):
-            raise self.fail(node.line, f"'{what}' must be a mapping (key: value)")
-        return dict(node.value)
-
     # --- the rule ---
 
     def rules(self, text: bytes) -> list[Rule]:
-        root = self.tree(text)
+        if len(text) > MAX_FILE:
+            raise self.fail(1, f"the file is larger than {MAX_FILE >> 20} MiB")
+        root = tree(text, self.fail)
         top = self.keys(root, FILE_KEYS, "the file")
         provider = self.text(top["provider"], "provider")
         if not _ID.fullmatch(provider):
@@ -170,7 +89,7 @@ class _Reader:
             found.append(rule)
         return found
 
-    def rule(self, node: _Node, provider: str, top: dict[str, _Node]) -> Rule:
+    def rule(self, node: Node, provider: str, top: dict[str, Node]) -> Rule:
         if isinstance(node.value, dict) and "id" in node.value:
             self.rule_id = str(node.value["id"].value)
         own = self.keys(node, RULE_KEYS, "the rule")
@@ -230,7 +149,7 @@ class _Reader:
             line=node.line,
         )
 
-    def keywords(self, node: _Node, text: str, shape: pattern.Shape, context: bool) -> tuple[Keyword, ...]:
+    def keywords(self, node: Node, text: str, shape: pattern.Shape, context: bool) -> tuple[Keyword, ...]:
         words = self.texts(node, "context" if context else "keywords")
         if not words:
             raise self.fail(node.line, "there must be at least one keyword")
@@ -240,23 +159,23 @@ class _Reader:
         lowered = tuple(dict.fromkeys(word.lower() for word in words))
         if context:
             return tuple(Keyword(word, 0, 0) for word in lowered)
-        tree = pattern.parse(text)
-        places = pattern.keyword_places(tree, [word.encode() for word in lowered])
+        parsed = pattern.parse(text)
+        places = pattern.keyword_places(parsed, [word.encode() for word in lowered])
         if places is None:
-            self.try_keywords(node, tree, lowered)
+            self.try_keywords(node, parsed, lowered)
             return tuple(Keyword(word, 0, max(0, shape.most - len(word))) for word in lowered)
         return tuple(Keyword(word, *place) for word in lowered for place in places[word.encode()])
 
-    def try_keywords(self, node: _Node, tree: Any, words: tuple[str, ...]) -> None:
+    def try_keywords(self, node: Node, parsed: Any, words: tuple[str, ...]) -> None:
         """Makes sure that every match has a keyword, for one without would never be looked at, where the pattern's
         fixed characters do not show it: by trying the keywords on matches drawn from it."""
         rng = random.Random(0)  # noqa: S311 - texts to try a pattern on, not secrets
         for _ in range(24):
-            made = pattern.sample(tree, rng, spread=4).lower()
+            made = pattern.sample(parsed, rng, spread=4).lower()
             if not any(word.encode() in made for word in words):
                 raise self.fail(node.line, "it can match without any of the keywords, and such keys would be missed")
 
-    def environments(self, own: dict[str, _Node], shape: pattern.Shape, line: int) -> dict[str, str]:
+    def environments(self, own: dict[str, Node], shape: pattern.Shape, line: int) -> dict[str, str]:
         told = self.mapping(own.get("environments"), "environments")
         found = {text: self.text(item, text) for text, item in told.items()}
         if ("environment" in shape.groups) != bool(found):
@@ -266,7 +185,7 @@ class _Reader:
                 raise self.fail(own["environments"].line, f"an environment is 'live' or 'test', not '{name}'")
         return found
 
-    def checks(self, node: _Node | None) -> tuple[tuple[str, object], ...]:
+    def checks(self, node: Node | None) -> tuple[tuple[str, object], ...]:
         found: list[tuple[str, object]] = []
         for name, item in self.mapping(node, "checks").items():
             value = [one.value for one in item.value] if isinstance(item.value, list) else item.value
@@ -277,7 +196,7 @@ class _Reader:
             found.append((name, tuple(value) if isinstance(value, list) else value))
         return tuple(found)
 
-    def boundary(self, node: _Node | None, default: str) -> str:
+    def boundary(self, node: Node | None, default: str) -> str:
         if node is None:
             return default
         text = self.text(node, "left")
@@ -285,17 +204,17 @@ class _Reader:
             raise self.fail(node.line, f"'{text}' is not the inside of a character class; escape [, ], -, &, | and ~")
         return text
 
-    def priority(self, node: _Node | None) -> int:
+    def priority(self, node: Node | None) -> int:
         if node is None:
             return 0
         if isinstance(node.value, bool) or not isinstance(node.value, int):
             raise self.fail(node.line, "'priority' must be a whole number")
         return node.value
 
-    def parts(self, node: _Node | None) -> tuple[Part, ...]:
+    def parts(self, node: Node | None) -> tuple[Part, ...]:
         return tuple(self.part(name, item) for name, item in self.mapping(node, "parts").items())
 
-    def part(self, name: str, node: _Node) -> Part:
+    def part(self, name: str, node: Node) -> Part:
         if not _PART_NAME.fullmatch(name) or name in ("key", "secret", "public"):
             raise self.fail(node.line, f"a part is called by lower-case letters, digits and _, and not '{name}'")
         own = self.keys(node, PART_KEYS, f"the part '{name}'")
@@ -317,32 +236,27 @@ class _Reader:
         config, default = (self.text(own.get(key), key) for key in ("config", "default"))
         return Part(name, text, tuple(filter(None, rules)), config=config, default=default, **flags)
 
-    def asking(self, node: _Node | None, parts: tuple[Part, ...], read: Asking) -> str:
+    def asking(self, node: Node | None, parts: tuple[Part, ...], read: Asking) -> str:
         """A `verify` or `revoke`, checked, as JSON; "" for none."""
         data = read(node, [part.name for part in parts], self.fail) if node is not None else None
         return json.dumps(data, separators=(",", ":")) if data is not None else ""
 
-    def flag(self, node: _Node | None, what: str) -> bool:
-        if node is not None and not isinstance(node.value, bool):
-            raise self.fail(node.line, f"'{what}' is true or false")
-        return node is not None and bool(node.value)
-
-    def severities(self, node: _Node | None) -> dict[str, Severity]:
+    def severities(self, node: Node | None) -> dict[str, Severity]:
         return {environment: self.severity(item) for environment, item in self.mapping(node, "severities").items()}
 
-    def severity(self, node: _Node) -> Severity:
+    def severity(self, node: Node) -> Severity:
         try:
             return Severity(node.value)
         except ValueError:
             raise self.fail(node.line, f"a severity is one of: {', '.join(Severity)}") from None
 
-    def confidence(self, node: _Node) -> Confidence:
+    def confidence(self, node: Node) -> Confidence:
         try:
             return Confidence(node.value)
         except ValueError:
             raise self.fail(node.line, f"a confidence is one of: {', '.join(Confidence)}") from None
 
-    def examples(self, node: _Node, what: str) -> tuple[Example, ...]:
+    def examples(self, node: Node, what: str) -> tuple[Example, ...]:
         if not isinstance(node.value, list) or not node.value:
             raise self.fail(node.line, f"'{what}' must be a list with at least one text")
         found: list[Example] = []
@@ -353,42 +267,6 @@ class _Reader:
             else:
                 found.append(Example(self.text(item, "text")))
         return tuple(found)
-
-
-def _scalar(node: Any) -> Any:
-    """A YAML 1.1 scalar as text, number, boolean or None; dates and the like stay texts."""
-    if node.style in ("'", '"', "|", ">") or node.tag == "tag:yaml.org,2002:str":
-        return node.value
-    if node.tag == "tag:yaml.org,2002:bool":
-        return node.value.lower() in ("true", "yes", "on")
-    if node.tag == "tag:yaml.org,2002:null":
-        return None
-    for number in (int, float):
-        try:
-            return number(node.value)
-        except ValueError:
-            continue
-    return node.value
-
-
-def _doubtful(text: bytes) -> bool:
-    """Whether a YAML text could hold an alias, or nest deeper than a stack takes."""
-    return (b"&" in text and b"*" in text) or sum(map(text.count, (b"[", b"{", b"- ", b"? "))) > MAX_OPENINGS
-
-
-def plain_yaml(text: bytes, file: str) -> Any:
-    """The values of any YAML text: mappings, lists, texts, numbers. The caller bounds its size. Raises RuleError."""
-
-    def bare(node: _Node) -> Any:
-        if isinstance(node.value, dict):
-            return {name: bare(item) for name, item in node.value.items()}
-        return [bare(item) for item in node.value] if isinstance(node.value, list) else node.value
-
-    reader = _Reader(file)
-    try:
-        return bare(reader.plain(reader.compose(text)))
-    except RecursionError as error:
-        raise reader.fail(1, "not YAML that can be read: nested too deeply") from error
 
 
 def read_rules(text: bytes, file: str) -> list[Rule]:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from scanner import pattern
-from scanner.errors import RuleError
+from scanner.nodes import Access, Fail, Node, bare
 from scanner.verdicts import ACTIVE, INACTIVE, REASONS, UNKNOWN
 from scanner.verify_handlers import HANDLERS
 from scanner.verify_hosts import good_pattern
@@ -46,22 +46,6 @@ _NEVER_OURS = frozenset({"host", "content-length", "transfer-encoding", "connect
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
-class Node(Protocol):
-    """A YAML value that knows its line; mappings and lists hold nodes."""
-
-    @property
-    def value(self) -> Any:
-        """A mapping, a list, or a scalar."""
-
-    @property
-    def line(self) -> int:
-        """From 1."""
-
-
-Fail = Callable[[int, str], RuleError]
-"""Makes the error of a line."""
-
-
 def verify(node: Node, parts: Collection[str], fail: Fail) -> dict[str, Any] | None:
     """The data of a `verify`; None for `verify: false`. `parts` are those that the rule describes."""
     return None if node.value is False else _Reader(parts, fail).verify(node)
@@ -72,9 +56,10 @@ def revoke(node: Node, parts: Collection[str], fail: Fail) -> dict[str, Any] | N
     return None if node.value is False else _Reader(parts, fail).revoke(node)
 
 
-class _Reader:
+class _Reader(Access):
     def __init__(self, parts: Collection[str], fail: Fail) -> None:
-        self.parts, self.fail = frozenset(parts), fail
+        super().__init__(fail)
+        self.parts = frozenset(parts)
         self.extra: frozenset[str] = frozenset()
 
     def verify(self, node: Node) -> dict[str, Any]:
@@ -88,7 +73,7 @@ class _Reader:
         else:
             self.request(own, node)
             self.replies(own.get("replies"), node, self.verdict)
-        return _data(node)
+        return dict(bare(node))
 
     def handler(self, own: Mapping[str, Node]) -> None:
         for name, item in own.items():
@@ -140,7 +125,7 @@ class _Reader:
             self.owner(own)
         else:
             self.one_request(own, node, how.value)
-        return _data(node)
+        return dict(bare(node))
 
     def one_request(self, own: Mapping[str, Node], node: Node, how: str) -> None:
         if how == "report":
@@ -304,22 +289,6 @@ class _Reader:
 
     # --- typed access ---
 
-    def keys(self, node: Node, known: Mapping[str, bool], what: str) -> dict[str, Node]:
-        if not isinstance(node.value, dict):
-            raise self.fail(node.line, f"{what} must be a mapping (key: value)")
-        for name, item in node.value.items():
-            if name not in known:
-                raise self.fail(item.line, f"unknown key '{name}' in {what}; the keys are: {', '.join(known)}")
-        missing = [name for name, needed in known.items() if needed and name not in node.value]
-        if missing:
-            raise self.fail(node.line, f"{what} has no '{missing[0]}'")
-        return dict(node.value)
-
-    def mapping(self, node: Node | None, what: str) -> dict[str, Node]:
-        if node is not None and not isinstance(node.value, dict):
-            raise self.fail(node.line, f"'{what}' must be a mapping (key: value)")
-        return dict(node.value) if node is not None else {}
-
     def items(self, node: Node | None, what: str) -> list[Node]:
         if node is not None and not isinstance(node.value, list):
             raise self.fail(node.line, f"'{what}' must be a list")
@@ -353,11 +322,6 @@ class _Reader:
         except pattern.PatternError as error:
             raise self.fail(node.line, str(error)) from error
 
-    def flag(self, node: Node | None, what: str) -> bool:
-        if node is not None and not isinstance(node.value, bool):
-            raise self.fail(node.line, f"'{what}' is true or false")
-        return node is not None and bool(node.value)
-
     def count(self, node: Node, what: str, most: int) -> None:
         if not isinstance(node.value, int) or isinstance(node.value, bool) or not 1 <= node.value <= most:
             raise self.fail(node.line, f"'{what}' is a whole number from 1 to {most}")
@@ -373,17 +337,6 @@ def _statuses(node: Node) -> list[int]:
     return [one.value for one in node.value] if isinstance(node.value, list) else [node.value]
 
 
-def _data(node: Node) -> dict[str, Any]:
-    return {name: _plain(item) for name, item in node.value.items()}
-
-
-def _plain(node: Node) -> Any:
-    """The data without its lines."""
-    if isinstance(node.value, dict):
-        return {name: _plain(item) for name, item in node.value.items()}
-    return [_plain(item) for item in node.value] if isinstance(node.value, list) else node.value
-
-
 def _places_under(own: Mapping[str, Node], *names: str) -> set[str]:
     """The places that texts anywhere below these keys have."""
 
@@ -393,7 +346,7 @@ def _places_under(own: Mapping[str, Node], *names: str) -> set[str]:
         items = list(tree.values()) if isinstance(tree, dict) else tree if isinstance(tree, list) else []
         return set[str]().union(*map(below, items))
 
-    return below([_plain(own[name]) for name in names if name in own])
+    return below([bare(own[name]) for name in names if name in own])
 
 
-__all__ = ["Node", "revoke", "verify"]
+__all__ = ["revoke", "verify"]

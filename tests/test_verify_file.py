@@ -14,10 +14,11 @@ import pytest
 from scanner.errors import RuleError
 from scanner.exchange import Reply
 from scanner.rule import Rule, RuleSet, load_rules
-from scanner.rule_file import plain_yaml, read_rules
+from scanner.rule_file import read_rules
 from scanner.rule_store import shipped_folder
 from scanner.verify_hosts import allowed, good_pattern
 from scanner.verify_replies import at, first_that_fits
+from scanner.yaml_nodes import plain_yaml
 
 SCHEMA = json.loads((shipped_folder() / "schema.json").read_text())
 

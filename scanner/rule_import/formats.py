@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from scanner.errors import ConfigError
-from scanner.rule_file import plain_yaml
 from scanner.whole_file import read_whole
+from scanner.yaml_nodes import plain_yaml
 
 LARGEST = 8 << 20
 """The largest file that is read, in bytes."""
