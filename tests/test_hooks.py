@@ -147,7 +147,7 @@ class TestInstall:
     def test_not_a_repository(self, tmp_path: Path) -> None:
         refused = install(tmp_path)
         assert refused.code == 2
-        assert "not a git repository" in refused.text
+        assert "is not in a git repository; name one" in refused.text
         assert install(tmp_path, str(tmp_path / "nowhere")).code == 2
 
     def test_a_bare_repository_gets_pre_receive(self, tmp_path: Path) -> None:
