@@ -20,6 +20,10 @@ from scanner.tables import Tables, any_of
 DEPTH = 3
 """How many encodings around a key are taken off."""
 
+_SHORT = 256
+"""A key in a longer encoded stretch, or one of several lines, is taken to stay in all that follows: it may, though the
+stretch changes far from it."""
+
 EDGE = 64
 """A keyword may reach over the edge of a window by so many bytes."""
 
@@ -103,7 +107,8 @@ class Suspicion:
         for view in decode.views(data, max(0, start - EDGE), min(len(data), end + EDGE)):
             for rule_id, begin, stop, where in self._unwrapped(view, 1):
                 first, last = view.span(begin, stop)
-                yield Suspect(data[first:last], rule_id, where)
+                text = data[first:last]
+                yield Suspect(text if len(text) <= _SHORT and b"\n" not in text else b"", rule_id, where)
 
     def _unwrapped(self, view: decode.View, depth: int) -> Iterator[tuple[str, int, int, int]]:
         data = view.data

@@ -183,6 +183,24 @@ def test_what_an_edit_makes_a_key_is_named(seed: int, bulk: Matcher, rules: Rule
             before = after
 
 
+@pytest.mark.parametrize("wrapped", ["percent", "escaped", "hex", "base64", "lines"])
+def test_a_key_stays_known_when_its_encoded_stretch_changes_far_from_it(
+    wrapped: str, bulk: Matcher, new_key: Callable[..., Fake]
+) -> None:
+    looking = bulk.sieve(compile_now=True)
+    assert looking is not None
+    text = b"token=" + new_key("github-personal-access-token").key + b" " + b"some more words " * 120
+    before = disguised(text, wrapped) if wrapped != "percent" else b"/?q%3D" + text.replace(b" ", b"+") + b"\n"
+    known, far = looking.look(before, [(0, len(before))], frozenset())
+    assert known
+    at = len(before) - 9
+    after = before[:at] + before[at + 4 :]
+    found = {one.rule_id for one in bulk.find(Chunk(after, Origin("t")))}
+    named, _ = looking.look(after, lines_around([(at, at)], after), far)
+    assert found == {"github-personal-access-token"}
+    assert found <= {one.rule_id for one in (*named, *(one for one in known if one.text in after))}
+
+
 def near_edit(rng: random.Random, data: bytes) -> tuple[bytes, tuple[int, int]]:
     """An edit of some bytes or lines, and where in what comes of it something is new."""
     edges = [0, *(at + 1 for at, value in enumerate(data) if value == 10), len(data)]
