@@ -45,7 +45,7 @@ def _composed(text: bytes, fail: Fail) -> Any:
         root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or error
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise fail((mark.line if mark else 0) + 1, f"not YAML: {problem}") from error
     except (RecursionError, UnicodeDecodeError) as error:
         raise fail(1, "not YAML: nested too deeply, or not UTF-8") from error
