@@ -287,7 +287,10 @@ BAD = {
     "l.toml": (b"[[rules]]\nid='a'\nregex='''a'''\n" * 5_001, "more than 5000"),
     "m.toml": (b"#" * (formats.LARGEST + 1), "larger than 8 MiB"),
     "n.toml": (b"[extend]\npath = 'gone.toml'\n", "gone.toml: no such file"),
-    "o.toml": (b"[extend]\npath = '.'\n", "no such file"),
+    "p.toml": (b'[extend]\npath = "a\\u0000b"\n', "p.toml: [extend] path cannot be the name of a file"),
+    "q.toml": (b'[extend]\npath = "' + b"a" * 300 + b'"\n', "q.toml: [extend] path cannot be the name of a file"),
+    "r.toml": (b"a = " + b"9" * 5000, "r.toml: not TOML that can be read: a number of thousands of digits"),
+    "o.toml": (b"[extend]\npath = '.'\n", "it is no regular file"),
 }  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def read(path: Path) -> Ruleset:
 
 def _bytes(path: Path) -> bytes:
     if not path.is_file():
-        raise ConfigError(f"{path.name}: {'it is no regular file' if path.exists() else 'no such file'}")
+        raise ConfigError(f"{path.name or path}: {'it is no regular file' if path.exists() else 'no such file'}")
     return read_whole(path, LARGEST, "rule file of another scanner", path.name)
 
 
@@ -114,13 +114,11 @@ def _extended(extend: Mapping[str, Any], path: Path, before: tuple[Path, ...], f
         chain = (*before, path.resolve())
         try:
             circle = other.resolve() in chain
-            there = other.is_file()
+            other.is_file()
         except (OSError, ValueError) as error:  # too long, or with a NUL in it
             raise ConfigError(f"{path.name}: [extend] path cannot be the name of a file") from error
         if circle or len(chain) > MOST_EXTENDED:
             raise ConfigError(f"{path.name}: [extend] path '{name}' goes in a circle, or too deep")
-        if not there:
-            raise ConfigError(f"{path.name}: [extend] path '{name}': no such file")
         inner = _toml(_bytes(other), other, chain)
         found.rules += [rule for rule in inner.rules if rule.id not in disabled]
         found.notes += [note for note in inner.notes if note not in found.notes]
