@@ -173,7 +173,9 @@ class Text:
 
     @classmethod
     def of(cls, path: Path | None) -> Text | None:
-        """The file, wherever the current folder will be."""
+        """The file, wherever the current folder will be. Raises `UsageError` when it is not there."""
+        if path and not path.exists():
+            raise UsageError(f"--text: {path}: no such file")
         return cls(path.absolute(), str(path)) if path else None
 
 

@@ -54,6 +54,32 @@ def test_a_wrong_turn_is_told_before_anything_is_read(words: list[str], told: st
     assert done.stderr.count("\n") == 1  # no summary of a scan stands before it
 
 
+REVOKE = [
+    pytest.param(["revoke", "--text", "clean.py"], "--text goes with --report: ", id="text without a report"),
+    pytest.param(["recheck", "r.json", "--text", "none", "--plan"], "--text: none: no such file", id="no such text"),
+    pytest.param(["revoke", "--report", "r.json", "--text", "none"], "--text: none: no such file", id="nor here"),
+    pytest.param(
+        ["revoke", "--service", "https://revoke.acme.example"],
+        "--service-token-env: the environment variable 'KEYSWEEP_SERVICE_TOKEN' is not set",
+        id="no token",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), REVOKE)
+def test_what_would_be_passed_over_is_told(
+    words: list[str], told: str, repo: GitRepo, new_key: Callable[..., Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KEYSWEEP_SERVICE_TOKEN", raising=False)
+    key = new_key(PAT)
+    repo.write("leak.env", b"TOKEN=" + key.key + b"\n")
+    assert keysweep(repo.path, "files", "leak.env", "--quiet", "--report", "json:r.json").returncode == 1
+    done = subprocess.run([*KEYSWEEP, *words], cwd=repo.path, input=key.key, capture_output=True, check=False)
+    assert key.secret not in done.stdout + done.stderr
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith(f"keysweep: {told}")
+
+
 @pytest.mark.parametrize("command", ["install", "status", "uninstall"])
 def test_hooks_need_a_repository(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))

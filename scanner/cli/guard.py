@@ -17,7 +17,8 @@ ADVICE = """\
 keysweep: the commit was stopped. What to do with a key that is about to be committed:
   1. take it out again:      git reset -- FILE   (and delete the key from the file)
   2. keep it elsewhere:      read it from the environment or a secrets manager
-  3. if it is no secret:     put a comment 'keysweep:allow REASON' on its line
+  3. if it is no secret:     put a comment 'keysweep:allow REASON' on its line; where none can stand,
+                             an entry into the baseline (keysweep baseline --help)
 """
 
 

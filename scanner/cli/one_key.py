@@ -74,7 +74,7 @@ def from_environment(texts: tuple[str, ...], option: str) -> list[tuple[str, str
 def variable(name: str, text: str, option: str) -> str:
     """What an environment variable holds. Raises UsageError when it is not set."""
     if not os.environ.get(text):
-        raise UsageError(f"{option} {name}: the environment variable '{text[:60]}' is not set")
+        raise UsageError(f"{f'{option} {name}'.strip()}: the environment variable '{text[:60]}' is not set")
     return os.environ[text]
 
 

@@ -144,7 +144,7 @@ def _named(one: Ending, mask: Mask) -> str:
 
 
 def _environments(endings: Sequence[Ending]) -> str:
-    names = {"live": "live", "test": "for tests", "": "live or not, nobody knows"}
+    names = {"live": "live", "test": "for tests", "": "perhaps live"}
     numbers = {name: sum(one.finding.environment == name for one in endings) for name in names}
     return ", ".join(f"{number:,} {names[name]}" for name, number in numbers.items() if number) or "any"
 

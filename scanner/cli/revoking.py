@@ -97,6 +97,8 @@ class Run:
         options say of one key."""
         if self._wanted.report is not None:
             return *self._of_report(self._wanted.report), settings
+        if self._options["text"] is not None:
+            raise UsageError("--text goes with --report: a report was made of it; a key comes on standard input")
         rules = self._session.rules
         given = GivenParts.of(self._options["parts"], self._options["secret_parts"])
         finding = recognise(read_key(), rules, self._wanted.rule_id, given.names)
