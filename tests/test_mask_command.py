@@ -10,7 +10,9 @@ import pty
 import signal
 import stat
 import subprocess
+import sys
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -236,6 +238,24 @@ def test_a_packed_file_is_masked_and_packed_again(kind: str, key: bytes) -> None
     before = file.stat()
     assert run("-i", file.name).returncode == 0
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_packed_file_that_wants_more_memory_than_there_is(key: bytes) -> None:
+    whole = bytearray(lzma.compress(b"token=" + key))
+    assert whole[12:16] == b"\x02\0\x21\x01"
+    whole[16] = 40  # 4 GiB for the dictionary
+    whole[20:24] = zlib.crc32(whole[12:20]).to_bytes(4, "little")
+    file = Path("app.log.xz")
+    file.write_bytes(whole)
+    code = """if True:
+        import resource, runpy, sys
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        sys.argv[1:] = ["mask", "app.log.xz"]
+        runpy.run_module("scanner", run_name="__main__")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "app.log.xz: cannot be unpacked (xz): that takes more memory than there is" in done.stderr
 
 
 @pytest.mark.parametrize("time", [-86_400, 1 << 33])

@@ -28,6 +28,8 @@ def unpacked(file: BinaryIO, name: str, kind: str) -> Iterator[IO[bytes]]:
             if again := packed(reader.peek(HEAD)[:HEAD]):
                 raise SourceError(f"{name}: is packed twice ({kind}, {again}); unpack it first")
             yield cast("IO[bytes]", reader)
+        except MemoryError as error:  # an xz file says itself how much it needs, up to 4 GiB
+            raise SourceError(f"{name}: cannot be unpacked ({kind}): that takes more memory than there is") from error
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the system's; those of damages have no number
                 raise
