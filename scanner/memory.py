@@ -23,6 +23,7 @@ LIMIT = 256 * 1024 * 1024
 _KEY_FILE = "memory.key"
 _SUFFIX = ".keysweep"
 _SEAL = 32
+_AT_ONCE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link, and no pipe that nobody writes to
 
 
 class Memory:
@@ -34,7 +35,7 @@ class Memory:
     def read(self, name: str) -> bytes | None:
         """What was written under that name, or None."""
         try:
-            descriptor = os.open(self._path(name), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(self._path(name), os.O_RDONLY | _AT_ONCE)
             with os.fdopen(descriptor, "rb") as file:
                 about = os.fstat(descriptor)
                 if not stat.S_ISREG(about.st_mode) or about.st_size > LIMIT:

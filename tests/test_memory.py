@@ -271,7 +271,7 @@ def test_nothing_in_it_tells_a_secret(
         assert file.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap", "folder", "other key", "link"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap", "folder", "other key", "link", "pipe"])
 def test_a_folder_that_is_not_ours_costs_time_only(
     tmp_path: Path, bulk: Matcher, kept: Memory, damage: str, new_key: Callable[..., Fake]
 ) -> None:
@@ -295,6 +295,9 @@ def test_a_folder_that_is_not_ours_costs_time_only(
         elif damage == "folder":
             file.unlink()
             file.mkdir()
+        elif damage == "pipe":  # which nobody ever writes to
+            file.unlink()
+            os.mkfifo(file)
         elif damage == "link":
             file.rename(tmp_path / file.name)
             file.symlink_to(tmp_path / file.name)
