@@ -79,9 +79,9 @@ def test_known_secrets(tmp_path: Path) -> None:
     data = b"hello tr0ub4dor-and-3, open-sesame-17 and simsalabim-99, xy\n"
     environment = {"SHOP_PASSWORD": "tr0ub4dor-and-3"}
     assert run(stdin=data, env=environment).stdout == b"hello " + STARS + b", open-sesame-17 and simsalabim-99, xy\n"
-    assert run("--known", "known", stdin=data, env=environment).stdout == (
-        b"hello " + STARS + b", " + STARS + b" and " + STARS + b", xy\n"
-    )
+    done = run("--known", "known", stdin=data, env=environment)
+    assert done.stdout == b"hello " + STARS + b", " + STARS + b" and " + STARS + b", xy\n"
+    assert done.stderr == b"keysweep: known: not masked, because too short or too common: line 2\n"
     assert run("--no-env", stdin=data, env=environment).stdout == data
 
 

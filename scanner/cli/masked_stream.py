@@ -19,9 +19,11 @@ import click
 from scanner.cli.options import Wanted
 from scanner.cli.session import Session
 from scanner.errors import KeysweepError, UsageError
+from scanner.known_secrets import worth
 from scanner.mask_report import LINES_NAMED, Report
 from scanner.masker import Masker, known
 from scanner.reports.interface import count
+from scanner.reports.text_safety import printable
 from scanner.stretch import Stretches
 from scanner.whole_file import read_whole
 
@@ -66,9 +68,22 @@ class Masking:
         given: list[bytes] = []
         if self.known is not None:
             given = read_whole(self.known, _MOST_KNOWN, "list of secrets").splitlines()
+            _tell_left_out(given, self.known)
         engine = session.config.engine
         values = known(given, os.environ if self.env else {})
         return Stretches(session.rules, "bulk" if engine == "auto" else engine, values)
+
+
+def _tell_left_out(given: list[bytes], file: Path) -> None:
+    """Says which lines name nothing that can be told from ordinary text, and so are not masked."""
+    left = [str(number) for number, value in enumerate(given, 1) if value.strip() and not worth(value)]
+    if left:
+        lines = f"{', '.join(left[:10])}{f' and {len(left) - 10:,} more' if len(left) > 10 else ''}"
+        click.echo(
+            f"keysweep: {printable(str(file))}: not masked, because too short or too common: "
+            f"{'line' if len(left) == 1 else 'lines'} {lines}",
+            err=True,
+        )
 
 
 _OPTIONS = (
