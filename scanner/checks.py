@@ -157,6 +157,11 @@ _CLASSES: dict[str, re.Pattern[bytes]] = {
 }
 
 
+def members(name: str) -> frozenset[int]:
+    """The bytes of a class that `needs` names."""
+    return frozenset(value for value in range(256) if _CLASSES[name].match(bytes([value])))
+
+
 def needs(classes: tuple[str, ...]) -> Check:
     """The secret has at least one character of each named class."""
 
@@ -246,7 +251,7 @@ def is_random(candidate: Candidate) -> str:
     return "" if looks_random(candidate.secret) else "it reads like words or a name, not like a random value"
 
 
-SCORES = ("key", "password", "secret")
+SCORES = ("argument", "header", "key", "password", "secret")
 """What `score` can judge a value as."""
 
 

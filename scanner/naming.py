@@ -13,32 +13,40 @@ LOOK_BACK = 200
 _SCHEMES = rb"(?i:Bearer|Basic|Token|Digest|Key|Bot|Api-?Key|SSWS|GenieKey|Splunk|OAuth)"
 _ASSIGNED = re.compile(
     rb"""(?x)
-    (?P<attribute> (?<=name=["']) )?
+    (?P<attribute> (?<=name=["']) | (?<=key=["']) )?
     (?P<name> [A-Za-z_][A-Za-z0-9_.\-]{0,80} ) \s{0,2}
+    (?: \{ \s{0,2} (?:get|set|init) ; [^{}"'\n]{0,40} \} \s{0,2} )?       # name { get; set; } = value
     (?: (?: \\?["'`] )? \]? \s{0,12}                          # name = value, "name": value
         (?: :=|=>|->|\?\?=?|\?=|\|\|=?|==?=?|:=?|:-|<-|\s=\s ) \s{0,12}
         (?: [|>][+-]? [ ]{0,2} \r?\n \s{0,12} )?               # name: >- and the value on the next line
-      | \\?["'`] \s{0,4} , \s{0,12}                           # ("name", value
+      | (?: \\?["'`] | (?<=[A-Z]) ) \s{0,4} , \s{0,12}          # ("name", value, (NAME, value
       | \s{0,2} [(\[] \s{0,4}                                 # name(value
       | (?(attribute) ["'] [ ]? > | (?!) ) \s{0,4}             # <string name="name">value
       | [^<>"'\n]{0,40} > \s{0,4}                             # <name>value
       | [ \t]{1,8}                                            # --name value, ENV NAME value
     )
-    (?: [bruf@$] | rb | br | (?:String|string|str|bytes)\s?[=(]\s? | String::from\( )?
-    \\?["'`]{0,3}
+    (?: [bruf@$N] | rb | br | (?:String|string|str|bytes)\s?[=(]\s?
+      | (?: new\s | \[\] | std:: | & )? (?: String::from | String | string | byte | Some | Buffer\.from
+          | SecretStr | SecretString::from | Secret::new | Encoding\.[A-Z][A-Z0-9a-z]{2,8}\.GetBytes ) \( [b@]? )?
+    (?: \\?["'`] ){0,3}
     (?: """
     + _SCHEMES
     + rb""" [\s=:]{1,3} ["']? )?
     \Z"""
 )
 _SCHEME = re.compile(rb"\b(" + _SCHEMES + rb""")[ =]{1,3}["'`]?\Z""")
-_EMPTY_NAMES = frozenset(b"value val default string content data var const let export env".split())
+_EMPTY_NAMES = frozenset(b"value val default string content data var const let export env param-value".split())
 _NAMED_BEFORE = re.compile(
     rb"""(?ix) (?: \bname | \bkey | \bvariable ) ["']? \s{0,4} [=:] \s{0,4} ["']? ( [A-Za-z_][\w.\-]{0,80} )
     | variable \s+ " ( [\w-]{1,80} )
-    | <key> \s{0,4} ( [\w.\-]{1,80} ) \s{0,4} </key>
+    | <(?:key|name|param-name)> \s{0,4} ( [\w.\-]{1,80} ) \s{0,4} </
+    | ["']--? ( [A-Za-z][\w\-]{1,80} ) ["']
     | ( [A-Za-z_]\w{0,80} ) \s{1,3} As \s{0,3} \Z"""
 )
+
+
+_NOTHING_ASSIGNED = frozenset(bytes([value]) for value in b"{});&#%+!]<*~^")
+"""Right before a value these say that it is given to nothing: a quick answer for most of a program."""
 
 
 def assigned_name(data: bytes, start: int) -> bytes | None:
@@ -47,6 +55,8 @@ def assigned_name(data: bytes, start: int) -> bytes | None:
     Understands `NAME=v`, `"name": "v"`, `name("v")`, `f("NAME", "v")`, `<name>v</name>`, `--name v`,
     `Header: Bearer v`, and pairs such as `name: X` / `value: v` on two lines.
     """
+    if data[start - 1 : start] in _NOTHING_ASSIGNED:
+        return None
     begin = max(0, start - LOOK_BACK)
     line = max(begin, data.rfind(b"\n", begin, start) + 1)
     found = _last(_ASSIGNED, data[line:start])
@@ -111,8 +121,9 @@ _TYPED = re.compile(
 )
 _NAME_START = re.compile(
     rb"(?:^|(?<=[^A-Za-z0-9_.\-])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm)"
-    rb"|(?<=\x1b\[\d;\d\dm)|(?<=\x1b\[\d\d;\dm))-{0,2}"
-    rb"(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:]|from\()",
+    rb"|(?<=\x1b\[\d;\d\dm)|(?<=\x1b\[\d\d;\dm))(?:\.|-{0,2})"
+    rb"(?=[A-Za-z_])(?!(?i:Bearer|Basic|Bot|SSWS|GenieKey|Splunk|OAuth)[\s=:]|from\()"
+    rb"(?!(?:new[\s(]|(?:byte|Some|[Ss]tring|Buffer\.from|SecretStr|(?:Secret)?String::from|Secret::new)\(|Encoding\.))",
     re.MULTILINE,
 )
 
@@ -175,10 +186,19 @@ _FOLLOWING = re.compile(
 )
 
 
+_LAST_OF_A_WORD = frozenset(b"password passwd passwort passphrase secret apikey".split())
+"""Of these a longer word is made that means the same: `dbpassword`, `DBPassword`, `clientsecret`."""
+
+
 def stands_as_word(data: bytes, start: int, end: int) -> bool:
     """Whether `data[start:end]` is a word or a part of an identifier there, not a piece of another word."""
     first, left = data[start : start + 1], data[start - 1 : start]
-    if first.isalpha() and left.isalpha() and not (left.islower() and first.isupper()):
+    if (
+        first.isalpha()
+        and left.isalpha()
+        and not (left.islower() and first.isupper())
+        and data[start:end].lower() not in _LAST_OF_A_WORD
+    ):
         return False
     last, right = data[end - 1 : end], data[end : end + 1]
     if not right.isalpha() or not last.isalpha() or (right.isupper() and last.islower()):

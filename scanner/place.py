@@ -16,6 +16,7 @@ class Sort(StrEnum):
     SCRIPT = "script"
     DOCUMENT = "document"
     TRANSLATION = "translation"
+    RESOURCE = "resource"
     GENERATED = "generated"
     EXAMPLE = "example"
     OTHER = "other"
@@ -23,9 +24,10 @@ class Sort(StrEnum):
 
 _NAMES = (
     (Sort.EXAMPLE, r"(?:^|[._-])(?:examples?|samples?|template|tmpl|tpl|dist|defaults?)(?:$|[._-])"),
-    (Sort.GENERATED, r"\.(?:min|bundle|chunk)\.(?:js|css|mjs)$|\.(?:map|lock|sum|svg|snap|ipynb|pb\.go|csv"
+    (Sort.GENERATED, r"\.(?:min|bundle|chunk)\.(?:js|css|mjs)$|\.(?:map|lock|sum|svg|snap|pb\.go|csv"
                      r"|tsv|log|har|resolved)$"
                      r"|[-.]lock\.(?:json|ya?ml)$|^(?:go\.sum|cargo\.lock|shrinkwrap\.json|npm-shrinkwrap\.json)$"),
+    (Sort.RESOURCE, r"^strings\.xml$"),
     (Sort.TRANSLATION, r"\.(?:po|pot|mo|xlf|xliff|arb|strings|ftl|resx|lang)$|^messages(?:_\w+)?\.properties$"
                        r"|^(?:strings|messages|translations?|locale)(?:[._-]\w+)?\.(?:xml|json|ya?ml"
                        r"|properties|php)$"),
@@ -84,6 +86,7 @@ _SHOWING = {
     Sort.SCRIPT: "a.sh",
     Sort.DOCUMENT: "a.md",
     Sort.TRANSLATION: "a.po",
+    Sort.RESOURCE: "strings.xml",
     Sort.GENERATED: "a.csv",
     Sort.EXAMPLE: "example",
     Sort.OTHER: "a",

@@ -7,7 +7,7 @@ how content was cut into windows, nor on which prefilter named the place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -145,6 +145,19 @@ class Probe:
         return tuple(built for name, value in asked.items() if (built := checks.build(name, value)) is not None)
 
     @cached_property
+    def _rare(self) -> Callable[..., re.Match[bytes] | None] | None:
+        """Finds what a value needs and most lines do not have: of most windows this quick look is all."""
+        from scanner.pattern import alphabet  # noqa: PLC0415 - see `_begins`
+        from scanner.pattern.tree import every, parse  # noqa: PLC0415 - see `_begins`
+
+        asked = dict(self.rule.checks).get("needs")
+        if not isinstance(asked, list | tuple) or self._thorough:
+            return None
+        held = every(parse(self.rule.pattern), True)
+        rarest = sorted((checks.members(str(name)) & held for name in asked), key=len)[0]
+        return re.compile(f"[{alphabet(rarest)}]".encode("ascii")).search
+
+    @cached_property
     def _needs(self) -> checks.Check | None:
         asked = dict(self.rule.checks).get("needs")
         return checks.build("needs", asked) if asked and not self._thorough else None
@@ -238,6 +251,8 @@ class Probe:
     def _values(self, data: bytes, begin: int, end: int, known: Windows) -> Iterator[Fit]:
         """The values in a window that are assigned to a name that fits."""
         self._looks += 1
+        if self._looks > _OFTEN and self._rare is not None and self._rare(data, begin, end) is None:
+            return
         plain, careful = self._values_with_needs if self._looks > _OFTEN else self._values_at
         pattern = careful if _SIGN.search(data, begin, end) is not None else plain
         for found in pattern.finditer(data, begin, min(len(data), end + 1)):

@@ -129,7 +129,7 @@ def _password(scene: Scene) -> Iterator[Feature]:
         yield Feature(1, "it mixes letters and digits")
     if re.search(rb"[a-z]", value) and re.search(rb"[A-Z]", value):
         yield Feature(1, "it mixes small and capital letters")
-    if 10 <= len(value) <= 40:
+    if 8 <= len(value) <= 40:
         yield Feature(1, "it has a password's length")
     if looks_random(value):
         yield Feature(2, "it looks drawn at random")
@@ -172,7 +172,7 @@ _OFTEN = frozenset(
     b" correcthorsebatterystaple".split()
 )
 _WORDS_OF_IT = re.compile(
-    rb"password|passwort|passphrase|p[a4][s5$]{2}w[o0]rd|your|change|replace|insert|example|dummy"
+    rb"password|passwort|passphrase|p[a4][s5$3]{2}w[o0]rd|your|change|replace|insert|example|dummy"
     rb"|placeholder|redacted|secret"
     rb"|test|fake|mock|sample|invalid|wrong|default|foobar|xxxx|qwert|12345|abcde"
 )
@@ -200,7 +200,7 @@ _STRONG = frozenset(
 _STRONG_PAIRS = re.compile(
     rb"(?i)(?:api|access|secret|private|auth|master|encryption|signing|app|shared|license|account"
     rb"|storage)[_.\- ]?key|secret|token"
-    rb"|passw|connection[_.\- ]?string"
+    rb"|passw|pwd\Z|(?<!by)(?<!com)pass\Z|connection[_.\- ]?string|hmac|jwt|authorization\Z|bearer"
 )
 _MADE_UP = frozenset(
     b"test tests example dummy fake mock sample demo placeholder foo bar foobar invalid"
@@ -215,7 +215,8 @@ _ABOUT_LAST = frozenset(
     b"reset confirm field input pattern min max length change changed required show hide help text column callback"
     b" handler listener event action route file dir hash digest count index provider manager service factory class"
     b" module package generator store storage box form page view model type param parameter arg option flag encode"
-    b" decode strip lstrip rstrip format replace split match matches equals startswith endswith contains find".split()
+    b" decode strip lstrip rstrip format replace split match matches equals startswith endswith contains find"
+    b" print println printf write append mgr".split()
 )
 """As the last word of a name: `password_field` is one, `SERVICE_PASSWORD` and `eventToken` are not."""
 _VERBS = frozenset(
@@ -250,13 +251,17 @@ _SORTS = {
     Sort.CONFIGURATION: Feature(1, "it stands in a configuration"),
     Sort.DOCUMENT: Feature(-2, "it stands in a document"),
     Sort.TRANSLATION: Feature(-10, "it stands in a translation"),
+    Sort.RESOURCE: Feature(-10, "it stands among the texts of an app"),
     Sort.GENERATED: Feature(-5, "it stands in a file that a program wrote"),
     Sort.EXAMPLE: Feature(-6, "it stands in an example file"),
 }
 
 
 def _place(scene: Scene) -> Iterator[Feature]:
-    known = _SORTS.get(sort_of(scene.path))
+    sort = sort_of(scene.path)
+    if sort is Sort.RESOURCE and looks_random(scene.value):
+        sort = Sort.CONFIGURATION  # developers leave keys among an app's texts, and no text is drawn at random
+    known = _SORTS.get(sort)
     if known is not None:
         yield known
     if stands_in_tests(scene.path):
@@ -279,8 +284,6 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(-8, "it is a piece of a regular expression")
     if not quoted and _GOES_ON.match(scene.after):
         yield Feature(-6, "it is called, or what it belongs to is")
-    if _FOLLOWS.search(line) and not _COMMAND.match(line):
-        yield Feature(-2, "it follows its name as in a sentence")
     if _COMPARED.search(line):
         yield Feature(-2, "it is compared with")
     if _ARN.search(line):
@@ -291,6 +294,12 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(NEVER, "it is the name of an algorithm")
     if scene.value in (word for word in _KEYWORDS.findall(scene.value)):
         yield Feature(NEVER, "it is a word of the language")
+
+
+def _prose(scene: Scene) -> Iterator[Feature]:
+    line = scene.before[scene.before.rfind(b"\n") + 1 :]
+    if _FOLLOWS.search(line) and not _COMMAND.match(line):
+        yield Feature(-2, "it follows its name as in a sentence")
 
 
 _ARN = re.compile(rb"arn:aws[\w-]{0,10}:[^\s\"']{0,120}\Z")
@@ -307,8 +316,8 @@ _JOINED_AFTER = re.compile(rb"[\"'`]\s{0,3}(?:\+|\.\s|&\s|\|\||\.\.|%\s|\.format
 _IN_PATTERN = re.compile(rb"\\[.dwsDWS()\[\]{}+*?|]|\[[^\]\n]{1,40}\][{+*]|\{\d{1,4}[,}]|\(\?")
 _IN_GROUP = re.compile(rb"\(\?(?:P?<\w{1,30}>|[a-z]{0,3}:)\Z")
 _GOES_ON = re.compile(rb"[(\[]|\.[A-Za-z_]|->|::|\?\.")
-_COMPARED = re.compile(rb"(?:===?|!==?|\.equals|assert\w{0,20}|expect|\bis\b"
-rb"|\bin\b)\s{0,3}\(?[^=]{0,3}\Z", re.IGNORECASE)
+_COMPARED = re.compile(rb"(?:\.equals|assert\w{0,20}|expect|\bis\b"
+rb"|\bin\b)\s{0,3}\(?[^=]{0,3}\Z|assert[^=]{1,80}==\s{0,3}[\"']?\Z", re.IGNORECASE)
 _KEYWORDS = re.compile(
     rb"(?i)\A(?:true|false|null|nil|none|undefined|string|required|optional|disabled|enabled|bytes?"
     rb"|varchar\d*|char\d*|nvarchar\d*"
@@ -330,7 +339,8 @@ def _line(scene: Scene) -> Iterator[Feature]:
     if _MADE_UP_LINE.search(line) or _MADE_UP_LINE.search(rest):
         yield Feature(-3, "its line speaks of an example")
     if _COMMENT.match(line):
-        yield Feature(-3 if sort_of(scene.path) is Sort.CODE else -1, "it stands in a comment")
+        code = -3 if _DOCUMENTS.match(line) else -2  # what documents shows examples, the rest was switched off
+        yield Feature(code if sort_of(scene.path) is Sort.CODE else -1, "it stands in a comment")
     if (scene.before + b"\0" + scene.after).count(scene.value) >= 2:
         yield Feature(-1, "it stands there several times")
 
@@ -340,7 +350,8 @@ _MADE_UP_LINE = re.compile(
     rb"|\bfor instance\b|\btodo\b|\blorem\b"
     rb"|>>>|@param|\bnosec\b"
 )
-_COMMENT = re.compile(rb"\s{0,40}(?://|#(?!\{)|/?\*|--(?![a-z])|;|<!--|%|rem\b)", re.IGNORECASE)
+_COMMENT = re.compile(rb"\s{0,40}(?://|#(?!\{|\s{0,2}define\b|\[)|/?\*|--(?![a-z])|;|<!--|%|rem\b)", re.IGNORECASE)
+_DOCUMENTS = re.compile(rb"\s{0,40}(?:/?\*|//[/!]|#[ \t]{2})")
 
 
 def _key(scene: Scene) -> Iterator[Feature]:
@@ -350,10 +361,33 @@ def _key(scene: Scene) -> Iterator[Feature]:
         yield Feature(MEDIUM - HIGH, "it stands among tests, examples or documents")
 
 
+def _argument(_: Scene) -> Iterator[Feature]:
+    """What a call, a command or a statement takes for a password: it needs no name."""
+    yield Feature(3, "it is handed over as a password or a key")
+
+
+def _header(scene: Scene) -> Iterator[Feature]:
+    """A random value where requests carry keys: only where it stands decides how sure it is that it opens something."""
+    yield Feature(MEDIUM, "it is drawn at random, and stands where requests carry keys")
+    quoted = scene.before[-1:] in (b'"', b"'", b"`")
+    line = scene.before[scene.before.rfind(b"\n") + 1 :]
+    sort = sort_of(scene.path)
+    if stands_in_tests(scene.path) or sort in _SHOWN:
+        yield Feature(LEAST - MEDIUM, "it stands among tests, examples or documents")
+    elif _MADE_UP_LINE.search(line) or (sort is Sort.CODE and _COMMENT.match(line)):
+        yield Feature(LEAST - MEDIUM, "it stands in a comment, or its line speaks of an example")
+    elif sort is Sort.CODE and not quoted and not _in_text(line):
+        yield Feature(LEAST - MEDIUM, "it is no text there, but a part of the program")
+
+
+_SHOWN = (Sort.DOCUMENT, Sort.TRANSLATION, Sort.GENERATED, Sort.EXAMPLE)
+
 KINDS: dict[str, tuple[Asked, ...]] = {
+    "argument": (_argument, _password, _place, _syntax, _line),
+    "header": (_header,),
     "key": (_key,),
-    "password": (_password, _name, _place, _syntax, _line),
-    "secret": (_secret, _name, _place, _syntax, _line),
+    "password": (_password, _name, _place, _syntax, _prose, _line),
+    "secret": (_secret, _name, _place, _syntax, _prose, _line),
 }
 """What a value can be judged as, by the name that a rule's check `score` gives."""
 

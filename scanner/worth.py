@@ -330,11 +330,13 @@ class _Way:
 
 
 _PREFIXES = (
-    b"string::from|geniekey|api-?key|splunk|string|digest|bearer|bytes|basic|token|oauth|ssws|str|bot|key|rb|br|[bruf]"
+    rb"(?:secret)?string::from|encoding\.[a-z0-9]{2,9}\.getbytes|buffer\.from|secret::new|secretstr|geniekey|api-?key"
+    rb"|splunk|string|digest|bearer|bytes?|basic|token|oauth|some|ssws|std::|new|str|bot|key|rb|br|[brufn&]"
 )
 _BETWEEN = rb"[\s\\\"'`\]:=>\-?|<+,(\[@$]"
 _GLUE = (
     rb"(?:\??\s{0,2}:\s{0,2}(?:&|'static |mut |\[|option<|readonly ){0,3}[a-z_][a-z0-9_.\-]{0,80}(?=[^\n]{0,64}=))?"
+    rb"(?:\s{0,2}\{\s{0,2}(?:get|set|init);[^{}\"'\n]{0,40}\})?"
     rb"(?:[^<>\"'\n]{0,40}>)?%s{0,64}(?:(?:%s)%s{0,16}){0,3}" % (_BETWEEN, _PREFIXES, _BETWEEN)
 )
 """What may stand between a name and its value, in lower case; see `naming.assigned_name`. As much as there is of it."""

@@ -16,21 +16,29 @@ from scanner.matcher import Matcher
 from scanner.models import Chunk, Confidence, Finding, Origin
 from scanner.place import Sort, sort_of, stands_in_tests
 from scanner.probe import SCORED
+from scanner.randomness import looks_random
 
 DICE = random.SystemRandom()
 CONSONANTS, VOWELS = "bdfglmnprtvz", "aeiou"
 
 
 def chosen() -> str:
-    """A password as a person makes one: two invented words, a number and a sign."""
-    words = ["".join(DICE.choice(CONSONANTS) + DICE.choice(VOWELS) for _ in range(3)) for _ in range(2)]
-    return f"{words[0].capitalize()}{DICE.randint(23, 98)}{words[1]}{DICE.choice('!#*+?')}"
+    """A password as a person makes one: two invented words, a number and a sign; none that looks drawn by chance, as
+    one in a thousand would."""
+    while True:
+        words = ["".join(DICE.choice(CONSONANTS) + DICE.choice(VOWELS) for _ in range(3)) for _ in range(2)]
+        made = f"{words[0].capitalize()}{DICE.randint(23, 98)}{words[1]}{DICE.choice('!#*+?')}"
+        if not looks_random(made.encode()):
+            return made
 
 
 def drawn(length: int = 32) -> str:
-    """A token as a program makes one."""
+    """A token as a program makes one, and none in which a word happens to stand that tells of an example."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return "9" + "".join(DICE.choices(letters + "0123456789", k=length - 3)) + "aZ"
+    while True:
+        made = "9" + "".join(DICE.choices(letters + "0123456789", k=length - 3)) + "aZ"
+        if not checks.placeholder(checks.Candidate(made.encode(), made.encode(), b"", b"")):
+            return made
 
 
 def odd() -> str:
@@ -218,7 +226,7 @@ def test_explain_tells_every_feature_and_no_value(matcher: Matcher) -> None:
 def test_a_bad_score_is_refused() -> None:
     assert set(scoring.KINDS) == set(checks.SCORES)
     for value in ("passwords", True, ["secret"]):
-        with pytest.raises(ValueError, match="judges one of: key, password, secret"):
+        with pytest.raises(ValueError, match="judges one of: argument, header, key, password, secret"):
             checks.build("score", value)
 
 
