@@ -30,10 +30,11 @@ settings.load_profile("unhurried")
 """No example fails for taking its time: the machine may be busy, and how fast things are is for `benchmarks/`."""
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGQUIT"):
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-"""Where the tests were started in the background, the keys of a terminal are ignored, by every process that they start,
-too."""
+for _name in ("SIGQUIT", "SIGHUP", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGTSTP"):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), signal.SIG_DFL)
+"""Where the tests were started in the background, or with `nohup`, signals are ignored, and every process that they
+start ignores them, too."""
 
 
 @pytest.fixture(scope="session", autouse=True)
