@@ -154,7 +154,7 @@ class Probe:
         if not isinstance(asked, list | tuple) or self._thorough:
             return None
         held = every(parse(self.rule.pattern), True)
-        rarest = sorted((checks.members(str(name)) & held for name in asked), key=len)[0]
+        rarest = min((checks.members(str(name)) & held for name in asked), key=lambda kind: len(kind))
         return re.compile(f"[{alphabet(rarest)}]".encode("ascii")).search
 
     @cached_property
