@@ -154,7 +154,8 @@ class Probe:
         if not isinstance(asked, list | tuple) or self._thorough:
             return None
         held = every(parse(self.rule.pattern), True)
-        rarest = min((checks.members(str(name)) & held for name in asked), key=lambda kind: len(kind))
+        kinds = [checks.members(str(name)) & held for name in asked]
+        rarest: frozenset[int] = min(kinds, key=len)
         return re.compile(f"[{alphabet(rarest)}]".encode("ascii")).search
 
     @cached_property
