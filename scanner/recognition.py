@@ -31,20 +31,27 @@ def recognise(data: bytes, rules: RuleSet, rule_id: str = "", parts: Iterable[st
     if len(data) > LONGEST:
         raise UsageError(f"standard input is larger than {LONGEST >> 10} KiB: pass one key; keysweep stdin scans more")
     if rule_id:
-        rule = rules.get(rule_id)
-        found = [one for one in _keys(Matcher(rules), data) if one.rule_id == rule.id]
-        found = found or list(_alone(rule, rules, text))
-        return _only(found, f"there is no key of rule {rule.id} in it; `keysweep rules show` says how one looks")
+        return _of_rule(rules.get(rule_id), rules, data)
     found = list(_keys(Matcher(rules), data))
     if len(found) > 1:
         found = [one for one in found if rules.get(one.rule_id).verify_data] or found
-    if not found:
-        wanted = set(parts)
-        fitting = [rule for rule in rules if rule.verify_data and wanted <= _names(rule) and _fits(rule, text)]
-        if len(fitting) > 1:
-            raise UsageError(f"{len(fitting)} rules know keys of this form: say which with --rule ({_list(fitting)})")
-        found = [one for rule in fitting for one in _alone(rule, rules, text)]
+    found = found or _by_form(text, rules, set(parts))
     return _only(found, "no rule recognises a key in it; name its rule with --rule (`keysweep rules list`)")
+
+
+def _of_rule(rule: Rule, rules: RuleSet, data: bytes) -> Finding:
+    """The one key of a rule."""
+    found = [one for one in _keys(Matcher(rules), data) if one.rule_id == rule.id]
+    found = found or list(_alone(rule, rules, data.strip()))
+    return _only(found, f"there is no key of rule {rule.id} in it; `keysweep rules show` says how one looks")
+
+
+def _by_form(key: bytes, rules: RuleSet, parts: set[str]) -> list[Finding]:
+    """The key as the one rule finds it that has keys of this form, can ask about them, and knows these parts."""
+    fitting = [rule for rule in rules if rule.verify_data and parts <= _names(rule) and _fits(rule, key)]
+    if len(fitting) > 1:
+        raise UsageError(f"{len(fitting)} rules know keys of this form: say which with --rule ({_list(fitting)})")
+    return [one for rule in fitting for one in _alone(rule, rules, key)]
 
 
 def named_parts(rule: Rule, given: Iterable[tuple[str, str]], *, shown: bool) -> dict[str, str]:

@@ -28,6 +28,7 @@ from scanner.prefilter.choice import prefilter
 from scanner.probe import Probe, Windows
 from scanner.rule import Keyword, Rule, RuleSet
 from scanner.tables import Owners, Tables
+from scanner.telling import secret_of
 from scanner.worth import FAR, NEXT, Sight, Worth, crosses, spans_lines
 
 LOOK_BACK = 4096
@@ -181,9 +182,18 @@ class Stretches:
             Hit(key.attempt, data, key.start, key.end, key.secret_start, key.secret_end)
             for key in keys if key.secret_end > first
         ]  # fmt: skip
+        blank = blanked(data, keys, first)
+        hits += self._confirmed(data, blank, first, events)
+        wide: list[Hit] = []
+        for view in decode.views(blank, max(0, first - 1), len(data)):
+            if view.end > first:
+                (wide if view.name == "utf-16" else hits).extend(self._inside(view))
+        return hits + _one_order(wide)
+
+    def _confirmed(self, data: bytes, blank: bytes, first: int, events: Sequence[Event]) -> Iterator[Hit]:
+        """What the rules of these keywords find, beside the keys that are known already and blank."""
         seen: set[tuple[str, int, int]] = set()
         known: Windows = {}
-        blank = blanked(data, keys, first)
         for at, number in events:
             for probe, keyword in self._rest[number]:
                 text = data if self._sees_keys(probe.rule) else blank
@@ -199,14 +209,7 @@ class Stretches:
                         continue  # the public part of a key that was masked before
                     seen.add(place)
                     if probe.sample(data, attempt) or next(probe.objections(data, attempt), None) is None:
-                        hits.append(
-                            Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end)
-                        )
-        wide: list[Hit] = []
-        for view in decode.views(blank, max(0, first - 1), len(data)):
-            if view.end > first:
-                (wide if view.name == "utf-16" else hits).extend(self._inside(view))
-        return hits + _one_order(wide)
+                        yield Hit(attempt, data, attempt.start, attempt.end, attempt.secret_start, attempt.secret_end)
 
     def _inside(self, view: decode.View) -> Iterator[Hit]:
         for hit in self._matcher.hits(view.data, 0, len(view.data)):
@@ -229,7 +232,7 @@ class Stretches:
                 for start, end in outside([(hit.secret_start, hit.secret_end)], claimed):
                     found.append(Hidden(start, end, hit.attempt.rule.id, _mask(data, hit)))
         again = [(one.end, data[one.start : one.end], one.name, one.mask) for one in found]
-        again += [(hit.secret_end, _secret(hit), hit.attempt.rule.id, MASK.encode()) for hit in kept if hit.decoded]
+        again += [(hit.secret_end, secret_of(hit), hit.attempt.rule.id, MASK.encode()) for hit in kept if hit.decoded]
         for behind, secret, name, mask in again:
             low = first if _NO_WORD.search(secret) else behind  # before it, only what is no ordinary word
             found += [Hidden(start, end, name, mask) for start, end in repeated(data, low, len(data), [secret])]
@@ -349,10 +352,6 @@ def _one_order(wide: list[Hit]) -> list[Hit]:
         if not any((one.start - hit.start) % 2 and one.start < hit.end and hit.start < one.end for one in kept):
             kept.append(hit)
     return kept
-
-
-def _secret(hit: Hit) -> bytes:
-    return hit.data[hit.attempt.secret_start : hit.attempt.secret_end]
 
 
 def _mask(data: bytes, hit: Hit) -> bytes:
