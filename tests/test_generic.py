@@ -107,6 +107,40 @@ PLACES = [
     ("terraform", "main.tf", '  password = "{}"'),
     ("terraform-values", "prod.tfvars", 'db_password = "{}"'),
     ("terraform-variable", "main.tf", 'variable "db_password" {{\n  default = "{}"\n}}'),
+    ("short-name", "app.js", "auth: {{ user: 'mailer', pass: '{}' }}"),
+    ("short-name-php", "config.php", "$pass = '{}';"),
+    ("short-name-pw", "config.yml", "db_pw: {}"),
+    ("joined-name", "zabbix.conf", "DBPassword={}"),
+    ("builder", "main.rs", '    .password("{}")'),
+    ("builder-chain", "App.java", 'auth.withUser("anna").password("{}").roles("ADMIN");'),
+    ("csharp-property", "App.cs", 'public string SmtpPass {{ get; set; }} = "{}";'),
+    ("c-option", "main.c", 'curl_easy_setopt(curl, CURLOPT_PASSWORD, "{}");'),
+    ("c-define", "main.c", '#define DB_PASS "{}"'),
+    ("python-option", "app.py", 'parser.add_argument("--password", default="{}")'),
+    ("go-bytes", "main.go", 'var jwtSecret = []byte("{}")'),
+    ("xml-entry", "app.xml", '<entry key="password">{}</entry>'),
+    ("xml-parameter", "web.xml", "<param-name>password</param-name>\n<param-value>{}</param-value>"),
+    ("java-connection", "App.java", 'DriverManager.getConnection(url, "shop", "{}");'),
+    ("python-basic", "app.py", 'requests.get(url, auth=("shop", "{}"))'),
+    ("php-connection", "config.php", "new mysqli('db.acme.io', 'shop', '{}', 'shop');"),
+    ("perl-connection", "app.pl", "DBI->connect($dsn, 'shop', '{}');"),
+    ("go-basic", "main.go", 'req.SetBasicAuth("shop", "{}")'),
+    ("jwt-sign", "app.js", "jwt.sign({{ id: user.id }}, '{}');"),
+    ("hmac", "app.js", "crypto.createHmac('sha256', '{}')"),
+    ("session", "app.js", "app.use(session({{ secret: '{}' }}))"),
+    ("sshpass", "run.sh", "sshpass -p '{}' ssh root@10.0.0.5"),
+    ("docker-login", "ci.yml", "run: docker login -u shop -p {} registry.acme.io"),
+    ("mongodump", "run.sh", "mongodump -u shop -p {} --db shop"),
+    ("chpasswd", "Dockerfile", "RUN echo 'root:{}' | chpasswd"),
+    ("keytool", "run.sh", "keytool -list -keystore acme.jks -storepass {}"),
+    ("redis", "redis.conf", "requirepass {}"),
+    ("userpwd", "app.php", 'curl_setopt($ch, CURLOPT_USERPWD, "shop:{}");'),
+    ("secret-of-jwt", ".env", "JWT_SECRET={}"),
+    ("secret-of-session", "config.yml", "session_secret: {}"),
+    ("encryption-key", "app.py", 'ENCRYPTION_KEY = "{}"'),
+    ("aspnet-jwt", "appsettings.json", '"Jwt": {{"Issuer": "acme", "Key": "{}"}}'),
+    ("terraform-described", "main.tf", 'variable "db_password" {{\n  type = string\n  description = "of the shop"\n'
+     '  default = "{}"\n}}'),
     ("markdown", "README.md", "The admin password: `{}`"),
     ("log", "notes.txt", "login with password {}"),
 ]  # fmt: skip
@@ -189,6 +223,22 @@ def test_what_only_looks_like_a_password_is_left_alone(matcher: Matcher, path: s
     assert [one.rule_id for one in look(matcher, path, written + "\n") if one.provider == "generic"] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [(".env", "DB_PASSWORD={}"), ("app.yml", "db:\n  password: {}"), ("app.properties", "mail.password = {}")],
+)
+def test_on_a_line_of_its_own_it_may_hold_any_sign(matcher: Matcher, path: str, text: str) -> None:
+    password = f"{chosen()[:7]}(]{chosen()[:6]}9x"
+    assert password.encode() in passwords(look(matcher, path, text.format(password) + "\n"))
+
+
+@pytest.mark.parametrize("path", ["app.py", "config.yml", "run.sh", "analysis.ipynb", "res/values/strings.xml"])
+def test_a_drawn_secret_is_reported_by_default(matcher: Matcher, path: str) -> None:
+    found = look(matcher, path, f'x-api-key: "{drawn()}"\n') + look(matcher, path, f'acme_token = "{drawn()}"\n')
+    assert len(found) == 2
+    assert all(one.confidence is not Confidence.LOW for one in found)
+
+
 # --- how sure ---
 
 
@@ -226,7 +276,7 @@ def test_explain_tells_every_feature_and_no_value(matcher: Matcher) -> None:
 def test_a_bad_score_is_refused() -> None:
     assert set(scoring.KINDS) == set(checks.SCORES)
     for value in ("passwords", True, ["secret"]):
-        with pytest.raises(ValueError, match="judges one of: key, password, secret"):
+        with pytest.raises(ValueError, match="judges one of: argument, header, key, password, secret"):
             checks.build("score", value)
 
 
