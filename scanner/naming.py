@@ -192,15 +192,16 @@ _LAST_OF_A_WORD = frozenset(b"password passwd passwort passphrase secret apikey"
 
 def stands_as_word(data: bytes, start: int, end: int) -> bool:
     """Whether `data[start:end]` is a word or a part of an identifier there, not a piece of another word."""
-    first, left = data[start : start + 1], data[start - 1 : start]
-    if (
-        first.isalpha()
-        and left.isalpha()
-        and not (left.islower() and first.isupper())
-        and data[start:end].lower() not in _LAST_OF_A_WORD
-    ):
-        return False
-    last, right = data[end - 1 : end], data[end : end + 1]
-    if not right.isalpha() or not last.isalpha() or (right.isupper() and last.islower()):
+    left = data[start - 1 : start]
+    if left.isalpha():
+        first = data[start : start + 1]
+        inside = first.isalpha() and not (left.islower() and first.isupper())
+        if inside and data[start:end].lower() not in _LAST_OF_A_WORD:
+            return False
+    right = data[end : end + 1]
+    if not right.isalpha():
+        return True
+    last = data[end - 1 : end]
+    if not last.isalpha() or (right.isupper() and last.islower()):
         return True
     return _FOLLOWING.match(data, end) is not None
