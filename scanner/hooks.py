@@ -285,8 +285,8 @@ def check_start() -> None:
     elsewhere = Path(sys.executable).anchor or os.curdir
     if subprocess.run(command, cwd=elsewhere, capture_output=True, check=False).returncode != 0:
         raise ConfigError(
-            f"{sys.executable} does not find keysweep by itself, so a hook would not either; install it there: "
-            f"{shlex.quote(sys.executable)} -m pip install keysweep"
+            f"{sys.executable} does not find keysweep by itself, so a hook would not either; "
+            f"install keysweep for it: {shlex.quote(sys.executable)} -m pip install FOLDER_OF_KEYSWEEP"
         )
 
 

@@ -24,7 +24,7 @@ def prefilter(keywords: Sequence[bytes], engine: str) -> Prefilter:
         if found is None:
             raise UsageError(
                 "engine vectorscan: the package 'hyperscan' is not installed; "
-                "install keysweep with it (pip install 'keysweep[fast]'), or use --engine auto"
+                "pip install hyperscan brings it; or use --engine auto"
             )
         return found
     return _Growing(keywords)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstandard"))
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
-_NO_ZSTD = "compressed with Zstandard; install what reads it: pip install 'keysweep[logs]'"
+_NO_ZSTD = "compressed with Zstandard; pip install zstandard brings what reads it"
 LAYERS = 3
 """A log that was compressed more often than that is not read."""
 
