@@ -1,6 +1,6 @@
 """What earlier runs found out, kept in a folder that the user named: files with a seal.
 
-It only ever saves time. A file that is damaged, cut short, made with another key or by another version is as good as
+It only ever saves time. A file that is damaged, cut short, made with another key or by another build is as good as
 none, so nothing that is written into such a folder can make a later run report less. What is in them is enciphered, and
 findings are not among it: nothing tells a secret.
 """
@@ -15,7 +15,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from scanner import __version__, userdir
+from scanner import userdir
+from scanner.build import build
 
 LIMIT = 256 * 1024 * 1024
 """The files of a folder together are kept below so many bytes: the oldest go."""
@@ -71,7 +72,7 @@ class Memory:
         return self._folder / f"{name}{_SUFFIX}"
 
     def _seal(self, name: str, nonce: bytes, hidden: bytes) -> bytes:
-        told = hmac.new(self._key, f"{__version__} {name} {len(hidden)}\n".encode() + nonce, hashlib.sha256)
+        told = hmac.new(self._key, f"{_judging()} {name} {len(hidden)}\n".encode() + nonce, hashlib.sha256)
         told.update(hidden)
         return told.digest()
 
@@ -89,6 +90,11 @@ class Memory:
             left -= about.st_size
             if left < 0:
                 file.unlink(missing_ok=True)
+
+
+def _judging() -> str:
+    """Changes with whatever decides what is a key, and where it is looked for."""
+    return build("", "pattern", "prefilter", "sources")
 
 
 def open_memory(folder: Path, pepper: bytes) -> Memory | None:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner import build, pipeline
 from scanner import memory as memories
-from scanner import pipeline
 from scanner.fakes import Fake, KeyMaker
 from scanner.matcher import Matcher
 from scanner.memory import Memory, open_memory
@@ -72,6 +72,25 @@ def key_of(new_key: Callable[..., Fake]) -> bytes:
 
 
 # --- reports stay the same ---
+
+
+def test_another_build_of_the_same_version_trusts_nothing(kept: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.write("x", b"content")
+    assert kept.read("x") == b"content"
+    monkeypatch.setattr(memories, "build", lambda *_: "another")
+    assert kept.read("x") is None
+
+
+def test_a_build_is_told_by_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = set()
+    for text in ("a = 1", "a = 2"):
+        (tmp_path / "pattern").mkdir(exist_ok=True)
+        (tmp_path / "pattern" / "one.py").write_text(text)
+        monkeypatch.setattr(build, "__file__", str(tmp_path / "build.py"))
+        build.build.cache_clear()
+        told |= {build.build("", "pattern"), build.build("pattern")}
+    build.build.cache_clear()
+    assert len(told) == 2
 
 
 def test_a_second_scan_reads_hardly_anything(

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import hyperscan
 
-from scanner import __version__, userdir
+from scanner import userdir
+from scanner.build import build
 
 _SEAL = 16
 
@@ -109,7 +110,8 @@ class UnfitError(ValueError):
 
 def _key(facts: Iterable[bytes]) -> str:
     told = hashlib.blake2b(digest_size=12)
-    for about in (__version__, version("hyperscan"), platform.machine(), platform.system(), _processor()):
+    made_by = build("pattern", "prefilter")
+    for about in (made_by, version("hyperscan"), platform.machine(), platform.system(), _processor()):
         told.update(f"{about}\n".encode())
     for fact in facts:
         told.update(b"%d %s\n" % (len(fact), fact))
