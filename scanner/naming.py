@@ -146,7 +146,7 @@ _HARMLESS_LAST = frozenset(
     b"id ids url uri link path file filename dir name names type types kind class length size len count limit limits"
     b" expiry expires ttl age timeout user username email host port region zone color format policy field header prefix"
     b" suffix label title description message text placeholder pattern regex rev page index algorithm alg method"
-    b" endpoint arn scope scopes status state mode hint help error".split()
+    b" endpoint arn scope scopes status state mode hint help error sub subject realm".split()
 )
 
 _FILE = re.compile(

@@ -141,14 +141,14 @@ def _chosen(value: bytes) -> Iterator[Feature]:
     if re.fullmatch(rb"[A-Za-z']+[?!.,:;]+", value):
         yield Feature(-6, "it is the last word of a sentence")
     lowered = value.lower()
-    core = lowered.strip(b"0123456789!@#$%^&*_-.+?~ ").translate(_PLAIN)
+    core = lowered.strip(b"0123456789!@#$%^&*_-.+?~[] ").translate(_PLAIN)
     if core in _OFTEN or lowered in _OFTEN:
         yield Feature(-5, "it is a password of examples")
     elif _WORDS_OF_IT.search(lowered):
         yield Feature(-4, "it says what it stands for")
     if _SPEECH.search(value):
         yield Feature(-6, "it is a phrase")
-    elif _JOINED.fullmatch(value) and score(value) < 0.5:
+    elif (_JOINED.fullmatch(value) and score(value) < 0.5) or _SNAKE.fullmatch(value):
         yield Feature(-3, "it is made of words")
     if _CODE.search(value):
         yield Feature(-6, "it is an expression, a pattern or a path")
@@ -169,7 +169,7 @@ _OFTEN = frozenset(
     b" postgres mysql mongo redis rabbitmq sa oracle sys system tiger scott minioadmin elastic kibana"
     b" grafana keycloak vagrant"
     b" docker jenkins tomcat nexus sonar hunter swordfish opensesame iloveyou trustno trustnoone"
-    b" correcthorsebatterystaple".split()
+    b" correcthorsebatterystaple oauth x-oauth-basic authpw".split()
 )
 _WORDS_OF_IT = re.compile(
     rb"password|passwort|passphrase|p[a4][s5$3]{2}w[o0]rd|your|change|replace|insert|example|dummy"
@@ -178,11 +178,14 @@ _WORDS_OF_IT = re.compile(
 )
 _SPEECH = re.compile(rb"[A-Za-z]{2,} [A-Za-z]{2,}|[A-Za-z]{3,}[,:;.!?] |^[A-Z][a-z]+ |\s[a-z]{1,3}\s")
 _JOINED = re.compile(rb"[A-Za-z]{2,}[0-9]{0,4}(?:[_.\-/:]{1,2}[A-Za-z]{1,}[0-9]{0,4}){1,12}")
+_SNAKE = re.compile(rb"[a-z]{2,20}(?=(?:_[0-9]{1,4})?(?:_[a-z]{1,20}){3})(?:_(?:[a-z]{1,20}|[0-9]{1,4})){3,12}")
+"""Four words and more, numbers among them: `not_64_hex_chars`."""
 _CODE = re.compile(
     rb"\$[A-Za-z_{(]|%[A-Za-z(]|\{[^}]{0,40}\}|\[\^|\(\?|\\[wdsb]|[A-Za-z_]\(|\)\s{0,2}[.{;]|=>|::|->|&&|\|\||==|<[/A-Za-z]"
     rb"|^\+[A-Za-z_$]|^(?:required|nullable|string|confirmed)\||^(?:/|\.{1,2}/|~/)|^[a-z][a-z0-9+.-]{1,12}://|^[#.][A-Za-z-]{3,}|^@"
     rb"|^[A-Za-z]{2,}(?:\.[A-Za-z_][A-Za-z0-9_]{1,}){1,}$|[^@\s]{1,64}@[A-Za-z0-9-]{1,63}\.[a-z]{2,6}$"
     rb"|^v?\d{1,4}(?:\.\d{1,6}){1,4}"
+    rb"|^-{0,2}[A-Za-z][a-z_.\-]{1,40}=$|^-{1,2}[A-Za-z][A-Za-z.\-]{2,60}=$|^[A-Z][A-Z_]{1,40}=$|^-[^{}]{0,40}\}"
     rb"|^[12]\d{3}-\d\d-\d\d|^[#x]?[0-9a-fA-F]{3}$|^[0-9.,+\-eE]+$|^&[a-z]{2,6};"
 )
 
