@@ -178,11 +178,11 @@ _WORDS_OF_IT = re.compile(
 )
 _SPEECH = re.compile(rb"[A-Za-z]{2,} [A-Za-z]{2,}|[A-Za-z]{3,}[,:;.!?] |^[A-Z][a-z]+ |\s[a-z]{1,3}\s")
 _JOINED = re.compile(rb"[A-Za-z]{2,}[0-9]{0,4}(?:[_.\-/:]{1,2}[A-Za-z]{1,}[0-9]{0,4}){1,12}")
-_SNAKE = re.compile(rb"[a-z]{2,20}(?=(?:_[0-9]{1,4})?(?:_[a-z]{1,20}){3})(?:_(?:[a-z]{1,20}|[0-9]{1,4})){3,12}")
-"""Four words and more, numbers among them: `not_64_hex_chars`."""
+_SNAKE = re.compile(rb"[a-z]{2,20}(?:_(?:[a-z]{1,20}|[0-9]{1,4})){3,12}")
+"""Four words and more, or numbers among them: `not_64_hex_chars`."""
 _CODE = re.compile(
     rb"\$[A-Za-z_{(]|%[A-Za-z(]|\{[^}]{0,40}\}|\[\^|\(\?|\\[wdsb]|[A-Za-z_]\(|\)\s{0,2}[.{;]|=>|::|->|&&|\|\||==|<[/A-Za-z]"
-    rb"|^\+[A-Za-z_$]|^(?:required|nullable|string|confirmed)\||^(?:/|\.{1,2}/|~/)|^[a-z][a-z0-9+.-]{1,12}://|^[#.][A-Za-z-]{3,}|^@"
+    rb"|^[*&][a-z][A-Za-z0-9_]{0,40}\.[A-Z]|^\+[A-Za-z_$]|^(?:required|nullable|string|confirmed)\||^(?:/|\.{1,2}/|~/)|^[a-z][a-z0-9+.-]{1,12}://|^[#.][A-Za-z-]{3,}|^@"
     rb"|^[A-Za-z]{2,}(?:\.[A-Za-z_][A-Za-z0-9_]{1,}){1,}$|[^@\s]{1,64}@[A-Za-z0-9-]{1,63}\.[a-z]{2,6}$"
     rb"|^v?\d{1,4}(?:\.\d{1,6}){1,4}"
     rb"|^-{0,2}[A-Za-z][a-z_.\-]{1,40}=$|^-{1,2}[A-Za-z][A-Za-z.\-]{2,60}=$|^[A-Z][A-Z_]{1,40}=$|^-[^{}]{0,40}\}"
@@ -287,6 +287,8 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(-8, "it is a piece of a regular expression")
     if not quoted and _GOES_ON.match(scene.after):
         yield Feature(-6, "it is called, or what it belongs to is")
+    if quoted and _OPENS.match(line) and _NAMES.match(scene.after):
+        yield Feature(-8, "it is a name that something else is given to")
     if _COMPARED.search(line):
         yield Feature(-2, "it is compared with")
     if _ARN.search(line):
@@ -309,6 +311,7 @@ _ARN = re.compile(rb"arn:aws[\w-]{0,10}:[^\s\"']{0,120}\Z")
 _CREDENTIAL = re.compile(rb"(?i)\bcredentials(?:Id)?\s{0,2}[(:=]\s{0,2}[\"']\Z")
 _ALGORITHM = re.compile(
     rb"(?i)with_?(?:hmac|rsa|dsa|ecdsa)?_?sha|hmac_?(?:sha|md5)|^(?:PBE|PBKDF2|AES|RSA|DES)(?:With|[/_-])"
+    rb"|^(?:ed|x|curve|cv)(?:25519|448)$|^secp\d{3}[kr]1$|^prime\d{3}v1$"
 )
 _FOLLOWS = re.compile(rb"(?<![\w-])[A-Za-z]\w{0,40}[ \t]{1,8}\Z")
 _COMMAND = re.compile(
@@ -318,6 +321,8 @@ _JOINED_BEFORE = re.compile(rb"(?:[\"'`]\s{0,3}(?:\+|\.|&|\|\||\.\.)\s{0,3}|[+&]
 _JOINED_AFTER = re.compile(rb"[\"'`]\s{0,3}(?:\+|\.\s|&\s|\|\||\.\.|%\s|\.format|\.replace|\.repeat|\.join|\[)")
 _IN_PATTERN = re.compile(rb"\\[.dwsDWS()\[\]{}+*?|]|\[[^\]\n]{1,40}\][{+*]|\{\d{1,4}[,}]|\(\?")
 _IN_GROUP = re.compile(rb"\(\?(?:P?<\w{1,30}>|[a-z]{0,3}:)\Z")
+_OPENS = re.compile(rb"\s{0,80}[{\[(,]?\s{0,8}[\"'`]\Z")
+_NAMES = re.compile(rb"[\"'`]\s{0,3}(?::|=>)")
 _GOES_ON = re.compile(rb"[(\[]|\.[A-Za-z_]|->|::|\?\.")
 _COMPARED = re.compile(rb"(?:\.equals|assert\w{0,20}|expect|\bis\b"
 rb"|\bin\b)\s{0,3}\(?[^=]{0,3}\Z|assert[^=]{1,80}==\s{0,3}[\"']?\Z", re.IGNORECASE)

@@ -214,6 +214,15 @@ NOT_FOUND = [
     ("minified", "app.min.js", 'password:"{chosen}"'),
     ("pattern", "acme.yaml", "pattern: '(?P<token>{drawn}\\.[A-Za-z0-9]{20})'"),
     ("keyword", "schema.json", '"password": "string"'),
+    ("next-argument", "page.html", '<a href="{{ url_for(\'login\', passwd=\'passwd\', algorithm=\'MD5\') }}">'),
+    ("next-option", "Jenkinsfile", "-PrepositoryPassword=$PASSWORD_2 -PexcludeProjects='**/samples/**'"),
+    ("default-inside", "drone.yml", "- DATABASE=postgres://${POSTGRES_USER:-drone}:${POSTGRES_PASSWORD:-drone}@db:5432/d2"),
+    ("realm", "six.py", 'MovedAttribute("HTTPPasswordMgrWithDefaultRealm", "urllib2", "urllib.request"),'),
+    ("subject", "App.java", '.containsEntry(TokenIntrospectionClaimNames.SUB, "{drawn}")'),
+    ("next-name", "operations.ts", '"v1-signing-key": "v1SigningKey",\n  "v1-reset-a-branch": "v1ResetABranch",'),
+    ("curve", "types.go", 'const (\n\tEd25519 CreateSigningKeyJwk2 = "Ed25519"\n)'),
+    ("pointer", "README.md", "Key: keyPair.PrivateKey.(*rsa.PrivateKey),"),
+    ("user-instead", "composer.phar", "if ($auth['password'] === 'oauth2') {"),
 ]  # fmt: skip
 
 
@@ -253,6 +262,11 @@ def test_the_same_value_is_surer_in_some_places_than_in_others(matcher: Matcher)
     assert told[1][0] in (Confidence.MEDIUM, Confidence.HIGH)
     assert told[1][1] is Confidence.HIGH
     assert told[2][1] is Confidence.LOW or told[2][1] is Confidence.MEDIUM
+
+
+def test_many_words_are_less_sure_than_a_password(matcher: Matcher) -> None:
+    text = f'set_var("TOKEN_ENCRYPTION_KEY", "not_64_hex_chars_at_all");\nset_var("DB_PASSWORD", "{chosen()}");\n'
+    assert [one.confidence for one in look(matcher, "lib.rs", text)] == [Confidence.LOW, Confidence.MEDIUM]
 
 
 def test_a_private_key_among_tests_is_less_sure(matcher: Matcher, new_key: Callable[..., object]) -> None:
