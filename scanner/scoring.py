@@ -144,7 +144,7 @@ def _chosen(value: bytes) -> Iterator[Feature]:
     core = lowered.strip(b"0123456789!@#$%^&*_-.+?~[] ").translate(_PLAIN)
     if core in _OFTEN or lowered in _OFTEN:
         yield Feature(-5, "it is a password of examples")
-    elif _WORDS_OF_IT.search(lowered):
+    elif _WORDS_OF_IT.search(lowered) or _COUNTED.fullmatch(value):
         yield Feature(-4, "it says what it stands for")
     if _SPEECH.search(value):
         yield Feature(-6, "it is a phrase")
@@ -176,6 +176,8 @@ _WORDS_OF_IT = re.compile(
     rb"|placeholder|redacted|secret"
     rb"|test|fake|mock|sample|invalid|wrong|default|foobar|xxxx|qwert|12345|abcde"
 )
+_COUNTED = re.compile(rb"(?:[a-z]{2,6}_){1,2}(?:123|1234|abc|xyz)")
+"""How a key begins, and no more: `whsec_123`."""
 _SPEECH = re.compile(rb"[A-Za-z]{2,} [A-Za-z]{2,}|[A-Za-z]{3,}[,:;.!?] |^[A-Z][a-z]+ |\s[a-z]{1,3}\s")
 _JOINED = re.compile(rb"[A-Za-z]{2,}[0-9]{0,4}(?:[_.\-/:]{1,2}[A-Za-z]{1,}[0-9]{0,4}){1,12}")
 _SNAKE = re.compile(rb"[a-z]{2,20}(?:_(?:[a-z]{1,20}|[0-9]{1,4})){3,12}")

@@ -269,6 +269,13 @@ def test_many_words_are_less_sure_than_a_password(matcher: Matcher) -> None:
     assert [one.confidence for one in look(matcher, "lib.rs", text)] == [Confidence.LOW, Confidence.MEDIUM]
 
 
+def test_the_beginning_of_a_key_is_less_sure_than_a_password(matcher: Matcher) -> None:
+    text = f'STRIPE_WEBHOOK_SECRET: "whsec_123"\nACME_SECRET: "{chosen()}"\n'
+    sure = {one.variable: one.confidence for one in look(matcher, "docker-compose.yml", text)}
+    assert sure.get("STRIPE_WEBHOOK_SECRET", Confidence.LOW) is Confidence.LOW
+    assert sure["ACME_SECRET"] is not Confidence.LOW
+
+
 def test_a_private_key_among_tests_is_less_sure(matcher: Matcher, new_key: Callable[..., object]) -> None:
     key = getattr(new_key("privatekey-pkcs8"), "key").decode()  # noqa: B009 - the fixture's type is its caller's business
     text = f"{key}-----END PRIVATE KEY-----\n"
