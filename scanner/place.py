@@ -41,6 +41,7 @@ _NAMES = (
                          r"|procfile|makefile)|^docker-compose|rc$"),
     (Sort.SCRIPT, r"\.(?:sh|bash|zsh|fish|ksh|ps1|psm1|psd1|bat|cmd|command|sql|dockerfile|http|rest)$"
                   r"|^\.?\w*(?:profile|history)$"),
+    (Sort.DOCUMENT, r"\.(?:md|mdx|markdown|rst|adoc)\.(?:erb|j2|njk|liquid|in)$|\.markerb$"),
     (Sort.CODE, r"\.(?:py[wi]?|[cm]?[jt]sx?|go|rb|erb|java|kts?|cs|vb|fs|php\d?|phtml|rs|[ch](?:pp|xx|c"
                 r"|\+\+)?|hh|m|mm|swift"
                 r"|scala|sc|groovy|gradle|clj[sc]?|exs?|erl|hs|ml|dart|lua|pl|pm|r|jl|pas|cob|f90|vue"

@@ -222,6 +222,7 @@ NOT_FOUND = [
     ("next-name", "operations.ts", '"v1-signing-key": "v1SigningKey",\n  "v1-reset-a-branch": "v1ResetABranch",'),
     ("curve", "types.go", 'const (\n\tEd25519 CreateSigningKeyJwk2 = "Ed25519"\n)'),
     ("pointer", "README.md", "Key: keyPair.PrivateKey.(*rsa.PrivateKey),"),
+    ("globs", "agent.yaml", 'redacted: \'"*_PASSWORD", "*_SECRET", "*_TOKEN", "*_ACCESS_KEY"\''),
     ("user-instead", "composer.phar", "if ($auth['password'] === 'oauth2') {"),
 ]  # fmt: skip
 
@@ -310,7 +311,8 @@ def test_a_bad_score_is_refused() -> None:
      ("terraform.tfvars", Sort.ENVIRONMENT), (".env.example", Sort.EXAMPLE), ("config.sample.php", Sort.EXAMPLE),
      ("a/config.yml", Sort.CONFIGURATION), ("Dockerfile", Sort.CONFIGURATION), ("x.tf", Sort.CONFIGURATION),
      ("main.go", Sort.CODE), ("App.test.tsx", Sort.CODE), ("run.sh", Sort.SCRIPT), ("README.md", Sort.DOCUMENT),
-     ("README", Sort.DOCUMENT), ("x.po", Sort.TRANSLATION), ("config/locales/de.yml", Sort.TRANSLATION),
+     ("README", Sort.DOCUMENT), ("page.md.erb", Sort.DOCUMENT), ("page.html.erb", Sort.CODE),
+     ("x.po", Sort.TRANSLATION), ("config/locales/de.yml", Sort.TRANSLATION),
      ("package-lock.json", Sort.GENERATED), ("a.min.js", Sort.GENERATED), ("notes", Sort.OTHER), ("", Sort.OTHER)],
 )  # fmt: skip
 def test_sorts_of_files(path: str, sort: Sort) -> None:
