@@ -292,6 +292,8 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
         yield Feature(-6, "it is called, or what it belongs to is")
     if quoted and _OPENS.match(line) and _NAMES.match(scene.after):
         yield Feature(-8, "it is a name that something else is given to")
+    if _LISTED.search(scene.before) and scene.after[1:2] == b",":
+        yield Feature(-4, "it stands in a list, a line each, and what seems its name, too")
     if _COMPARED.search(line):
         yield Feature(-2, "it is compared with")
     if _ARN.search(line):
@@ -326,6 +328,7 @@ _IN_PATTERN = re.compile(rb"\\[.dwsDWS()\[\]{}+*?|]|\[[^\]\n]{1,40}\][{+*]|\{\d{
 _IN_GROUP = re.compile(rb"\(\?(?:P?<\w{1,30}>|[a-z]{0,3}:)\Z")
 _OPENS = re.compile(rb"\s{0,80}[{\[(,]?\s{0,8}[\"'`]\Z")
 _NAMES = re.compile(rb"[\"'`]\s{0,3}(?::|=>)")
+_LISTED = re.compile(rb"(?:\A|\n)(?:[ \t]{0,80}[\"'][^\"'\n]{1,80}[\"'],[ \t]{0,4}\r?\n){2}[ \t]{0,80}[\"']\Z")
 _GOES_ON = re.compile(rb"[(\[]|\.[A-Za-z_]|->|::|\?\.")
 _COMPARED = re.compile(rb"(?:\.equals|assert\w{0,20}|expect|\bis\b"
 rb"|\bin\b)\s{0,3}\(?[^=]{0,3}\Z|assert[^=]{1,80}==\s{0,3}[\"']?\Z", re.IGNORECASE)

@@ -270,6 +270,13 @@ def test_many_words_are_less_sure_than_a_password(matcher: Matcher) -> None:
     assert [one.confidence for one in look(matcher, "lib.rs", text)] == [Confidence.LOW, Confidence.MEDIUM]
 
 
+def test_one_of_a_list_is_less_sure_than_what_a_call_is_given(matcher: Matcher) -> None:
+    listed = '__all__ = [\n    "AcmeCredentials",\n    "AcmeSecret",\n    "BackupB2Credentials",\n]\n'
+    given = f'os.environ.setdefault(\n    "ACME_SECRET",\n    "{chosen()}",\n)\n'
+    assert {one.confidence for one in look(matcher, "acme.py", listed)} <= {Confidence.LOW}
+    assert [one.confidence for one in look(matcher, "acme.py", given)] == [Confidence.MEDIUM]
+
+
 def test_the_beginning_of_a_key_is_less_sure_than_a_password(matcher: Matcher) -> None:
     text = f'STRIPE_WEBHOOK_SECRET: "whsec_123"\nACME_SECRET: "{chosen()}"\n'
     sure = {one.variable: one.confidence for one in look(matcher, "docker-compose.yml", text)}
