@@ -28,9 +28,6 @@ Found = Callable[[Sequence[Finding]], None]
 SMALL = 8 * 1024 * 1024
 """Work below this many bytes is done before worker processes would have started."""
 
-_SUSPECT = 512 * 1024
-"""The same where only what could hold a key is left to be read: each of its bytes is looked at closely."""
-
 INTERRUPTED = "the scan"
 """What a result names as not read when somebody stopped it."""
 
@@ -231,15 +228,12 @@ def _run(
     gathered: _Gathered,
     memory: Memory | None,
 ) -> None:
-    enough = SMALL
     if executor is None and isinstance(source, Siftable) and isinstance(matcher, Sifting):
         from scanner.sifting import sift  # noqa: PLC0415 - for whole histories only
 
-        passed = sift(source, matcher, jobs, gathered.sifted, memory)
-        gathered.pass_over(passed)
-        enough = _SUSPECT if passed.contents else SMALL
+        gathered.pass_over(sift(source, matcher, jobs, gathered.sifted, memory))
     weight = source.weight() if isinstance(source, Weighed) else 0
-    small = isinstance(source, Weighed) and weight < enough
+    small = isinstance(source, Weighed) and weight < SMALL
     if executor is None and (jobs < 2 or small):
         parts = source.partitions(1)
         gathered.expect(len(parts))

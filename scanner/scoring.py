@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scanner import naming
+from scanner.likeness import likeness
 from scanner.models import Confidence
 from scanner.place import Sort, sort_of, stands_in_tests
-from scanner.randomness import looks_random, score
+from scanner.randomness import looks_random
 
 BEFORE = 400
 """How many bytes before a value are looked at, on its line and `LINES` above."""
@@ -137,64 +138,12 @@ def _password(scene: Scene) -> Iterator[Feature]:
         yield Feature(-3, "it is longer than passwords are")
 
 
-def _chosen(value: bytes) -> Iterator[Feature]:
-    if re.fullmatch(rb"[A-Za-z']+[?!.,:;]+", value):
-        yield Feature(-6, "it is the last word of a sentence")
-    lowered = value.lower()
-    core = lowered.strip(b"0123456789!@#$%^&*_-.+?~[] ").translate(_PLAIN)
-    if core in _OFTEN or lowered in _OFTEN:
-        yield Feature(-5, "it is a password of examples")
-    elif _WORDS_OF_IT.search(lowered) or _COUNTED.fullmatch(value):
-        yield Feature(-4, "it says what it stands for")
-    if _SPEECH.search(value):
-        yield Feature(-6, "it is a phrase")
-    elif (_JOINED.fullmatch(value) and score(value) < 0.5) or _SNAKE.fullmatch(value):
-        yield Feature(-3, "it is made of words")
-    if _CODE.search(value):
-        yield Feature(-6, "it is an expression, a pattern or a path")
-    if len(set(value)) * 2 < len(value) and not looks_random(value):
-        yield Feature(-3, "its characters repeat")
-
-
-_PLAIN = bytes.maketrans(b"4310@$", b"aeioas")
-_OFTEN = frozenset(
-    b"password passwd pass pwd passphrase secret changeme change-me admin administrator root user username"
-    b" test tester testing"
-    b" guest demo dummy example sample default welcome qwerty qwertz asdf letmein abc abcd abcdef foo bar"
-    b" baz foobar foobaz"
-    b" mypassword mypass mysecret dbpassword dbpass userpassword supersecret topsecret verysecret"
-    b" secretpassword passwordsecret"
-    b" newpassword oldpassword new-password old-password wrong wrongpassword invalid hello helloworld"
-    b" monkey dragon temp temporary"
-    b" postgres mysql mongo redis rabbitmq sa oracle sys system tiger scott minioadmin elastic kibana"
-    b" grafana keycloak vagrant"
-    b" docker jenkins tomcat nexus sonar hunter swordfish opensesame iloveyou trustno trustnoone"
-    b" correcthorsebatterystaple oauth x-oauth-basic authpw".split()
-)
-_WORDS_OF_IT = re.compile(
-    rb"password|passwort|passphrase|p[a4][s5$3]{2}w[o0]rd|your|change|replace|insert|example|dummy"
-    rb"|placeholder|redacted|secret"
-    rb"|test|fake|mock|sample|invalid|wrong|default|foobar|xxxx|qwert|12345|abcde"
-)
-_COUNTED = re.compile(rb"(?:[a-z]{2,6}_){1,2}(?:123|1234|abc|xyz)")
-"""How a key begins, and no more: `whsec_123`."""
-_SPEECH = re.compile(rb"[A-Za-z]{2,} [A-Za-z]{2,}|[A-Za-z]{3,}[,:;.!?] |^[A-Z][a-z]+ |\s[a-z]{1,3}\s")
-_JOINED = re.compile(rb"[A-Za-z]{2,}[0-9]{0,4}(?:[_.\-/:]{1,2}[A-Za-z]{1,}[0-9]{0,4}){1,12}")
-_SNAKE = re.compile(rb"[a-z]{2,20}(?:_(?:[a-z]{1,20}|[0-9]{1,4})){3,12}")
-"""Four words and more, or numbers among them: `not_64_hex_chars`."""
-_CODE = re.compile(
-    rb"\$[A-Za-z_{(]|%[A-Za-z(]|\{[^}]{0,40}\}|\[\^|\(\?|\\[wdsb]|[A-Za-z_]\(|\)\s{0,2}[.{;]|=>|::|->|&&|\|\||==|<[/A-Za-z]"
-    rb"|^[*&][a-z][A-Za-z0-9_]{0,40}\.[A-Z]|^\+[A-Za-z_$]|^(?:required|nullable|string|confirmed)\||^(?:/|\.{1,2}/|~/)|^[a-z][a-z0-9+.-]{1,12}://|^[#.][A-Za-z-]{3,}|^@"
-    rb"|^[A-Za-z]{2,}(?:\.[A-Za-z_][A-Za-z0-9_]{1,}){1,}$|[^@\s]{1,64}@[A-Za-z0-9-]{1,63}\.[a-z]{2,6}$"
-    rb"|^v?\d{1,4}(?:\.\d{1,6}){1,4}"
-    rb"|^-{0,2}[A-Za-z][a-z_.\-]{1,40}=$|^-{1,2}[A-Za-z][A-Za-z.\-]{2,60}=$|^[A-Z][A-Z_]{1,40}=$|^-[^{}]{0,40}\}"
-    rb"|^\*[A-Z_]{2,40}\*?$|^[A-Z_]{2,40}\*$"
-    rb"|^[12]\d{3}-\d\d-\d\d|^[#x]?[0-9a-fA-F]{3}$|^[0-9.,+\-eE]+$|^&[a-z]{2,6};"
-)
-
-
 def _classes(value: bytes) -> int:
     return sum(bool(re.search(kind, value)) for kind in (rb"[a-z]", rb"[A-Z]", rb"[0-9]"))
+
+
+def _chosen(value: bytes) -> Iterator[Feature]:
+    return (Feature(points, why) for points, why in likeness(value))
 
 
 # --- the name ---
@@ -282,6 +231,8 @@ def _syntax(scene: Scene) -> Iterator[Feature]:
     quoted = line[-1:] in (b'"', b"'", b"`")
     if quoted and scene.after[:1] == line[-1:]:
         yield Feature(1, "it is a whole text in quotation marks")
+    elif quoted and scene.after[:1] in (b'"', b"'", b"`"):
+        yield Feature(-8, "it is the beginning of a longer text in quotation marks")
     elif not quoted and sort_of(scene.path) is Sort.CODE and not _in_text(line):
         yield Feature(-8, "it is no text there, but a part of the program")
     if _JOINED_BEFORE.search(line) or _JOINED_AFTER.match(scene.after):

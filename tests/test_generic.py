@@ -350,3 +350,9 @@ def test_any_scene_can_be_judged(value: bytes, name: bytes, path: str, around: b
 
 def test_what_decides_stays_within_reach() -> None:
     assert scoring.AFTER == SCORED
+
+
+def test_what_another_quotation_mark_ends_is_no_password(matcher: Matcher) -> None:
+    value = chosen()
+    for text, found in ((f"SECRET_KEY = b'{value}\"more\\n\\xec]/'", 0), (f"SECRET_KEY = b'{value}'", 1)):
+        assert len(look(matcher, "settings.py", text)) == found
