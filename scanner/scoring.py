@@ -123,7 +123,7 @@ _HASH = re.compile(rb"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-
 def _password(scene: Scene) -> Iterator[Feature]:
     """A password: chosen by a person, or drawn at random."""
     value = scene.value
-    yield from _chosen(value)
+    yield from (Feature(points, why) for points, why in likeness(value))
     if re.search(rb"[^A-Za-z0-9_.\-/ ]", value):
         yield Feature(1, "it holds signs")
     if re.search(rb"[0-9]", value) and re.search(rb"[A-Za-z]", value):
@@ -140,10 +140,6 @@ def _password(scene: Scene) -> Iterator[Feature]:
 
 def _classes(value: bytes) -> int:
     return sum(bool(re.search(kind, value)) for kind in (rb"[a-z]", rb"[A-Z]", rb"[0-9]"))
-
-
-def _chosen(value: bytes) -> Iterator[Feature]:
-    return (Feature(points, why) for points, why in likeness(value))
 
 
 # --- the name ---

@@ -6,6 +6,8 @@ import pickle
 import random
 import secrets
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -602,6 +604,17 @@ def test_gitpython_describes_and_runs_no_git_of_its_own(tmp_path: Path, monkeypa
         described = git_describe.describe(opened, git_describe.read_head(opened))
         assert described.branch == branch
         assert [(one.path, one.git_dir is not None) for one in described.submodules] == [("libs/inner", here)]
+
+
+@pytest.mark.parametrize("modules", [False, True])
+def test_gitpython_is_loaded_for_submodules_only(tmp_path: Path, modules: bool) -> None:
+    repo = submodule(tmp_path)[0] if modules else new(tmp_path)
+    if not modules:
+        repo.commit("add", {"a": "text\n"})
+    script = "import sys; from scanner.sources.git_history import GitHistory; d = GitHistory(sys.argv[1]).description"
+    command = [sys.executable, "-c", f"{script}; print(d.branch, 'git' in sys.modules)", str(repo.path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    assert told.stdout == f"main {modules}\n"
 
 
 def test_an_absent_submodule_is_a_gap(tmp_path: Path) -> None:
